@@ -1,0 +1,1 @@
+"""The conformance suite: one module a contract, one scenario a test, the clause on the test."""

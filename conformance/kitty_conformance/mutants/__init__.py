@@ -1,0 +1,31 @@
+"""Broken variants of the reference. Each makes one mistake, preferably one that people really made.
+
+A mutant is a class with the sentence of its mistake as docstring, and what has to catch it: the clause, the
+scenario and the finding. It proves that the suite is sensitive to that mistake; it proves nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kitty_reliability.implementations.in_process import Answers
+
+from .base import Mutant
+
+__all__ = ["Mutant", "create", "mutants"]
+
+
+def mutants() -> dict[str, type[Mutant]]:
+    """Return every mutant by its name."""
+    from . import event_log, status_transitions
+
+    found = [*status_transitions.MUTANTS, *event_log.MUTANTS]
+    return {mutant.name: mutant for mutant in found}
+
+
+def create(name: str) -> Callable[[], Answers]:
+    """Return what makes the mutant called ``name``; LookupError with the known names otherwise."""
+    known = mutants()
+    if name not in known:
+        raise LookupError(f"unknown mutant {name!r}; known: {', '.join(sorted(known))}")
+    return known[name]

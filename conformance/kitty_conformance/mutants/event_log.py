@@ -1,0 +1,267 @@
+"""Mistakes in reading and reducing a log (clauses LOG)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from kitty_reliability.formats import row_shapes
+from kitty_reliability.formats.diagnostics import DiagnosticError
+from kitty_reliability.formats.events import LaneRow, Row, recover_rows
+from kitty_reliability.formats.mission import Meta, MissionPaths
+from kitty_reliability.formats.snapshot import Snapshot
+from kitty_reliability.reference.files import replace_file
+from kitty_reliability.reference.reducer import WorkPackageState
+from kitty_reliability.reference.workflow import StateReport
+
+from .base import LogStore, Mutant, Reducer, Workflow, mutant
+
+__all__ = ["MUTANTS"]
+
+
+def _with(**rules: bool) -> type[Reducer]:
+    """Return a reducer for which some rules of the contract are off."""
+
+    class Broken(Reducer):
+        def __init__(self, profile: Any, mission_slug: str, mission_id: str | None) -> None:
+            super().__init__(replace(profile, **rules), mission_slug, mission_id)
+
+    return Broken
+
+
+class _FileOrder(Reducer):
+    def _sort(self, rows: list[Any], start: int) -> bool:  # noqa: ARG002
+        return True
+
+
+class _CountsTwice(Reducer):
+    def _is_repetition(self, row: Row) -> bool:
+        super()._is_repetition(row)
+        return False
+
+
+class _LaterWins(Reducer):
+    def _is_outranked(self, package: WorkPackageState, row: LaneRow) -> bool:  # noqa: ARG002
+        return False
+
+
+class _TextOrder(Reducer):
+    def _order(self, row: Any) -> Any:
+        return row.data["at"], row.data["event_id"]
+
+
+class _SkipsUnknownKinds(LogStore):
+    def _parse(self, data: bytes) -> list[Row]:
+        kept = [line for line in data.splitlines(keepends=True) if b'"kind": "verdict"' not in line]
+        return super()._parse(b"".join(kept))
+
+
+class _DropsOtherRows(Workflow):
+    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+        super()._commit(store, meta, row)
+        lines = store.paths.log.read_bytes().splitlines(keepends=True)
+        store.paths.log.write_bytes(b"".join(line for line in lines if b'"to_lane"' in line))
+
+
+class _SkipsCorruptLines(LogStore):
+    def _parse(self, data: bytes) -> list[Row]:
+        try:
+            return super()._parse(data)
+        except DiagnosticError as error:
+            if error.diagnostic.code not in ("ROW_NOT_JSON", "ROW_TORN"):
+                raise
+            return recover_rows(data)[0]
+
+
+class _SilentRecovery(Workflow):
+    def _recovered(self, paths: MissionPaths, meta: Meta) -> Any:
+        reducer, _ = super()._recovered(paths, meta)
+        return reducer, []
+
+
+class _SplitsAtSeparators(LogStore):
+    def _parse(self, data: bytes) -> list[Row]:
+        return super()._parse("\n".join(data.decode("utf-8", "replace").splitlines()).encode())
+
+
+class _DiesOfBadBytes(LogStore):
+    def _parse(self, data: bytes) -> list[Row]:
+        data.decode("utf-8")
+        return super()._parse(data)
+
+
+class _LastKeyWins(LogStore):
+    def _parse(self, data: bytes) -> list[Row]:
+        rows = []
+        for number, line in enumerate(data.splitlines(), 1):
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                return super()._parse(data)
+            rows.append(row_shapes.checked(value, number) if isinstance(value, dict) else super()._parse(line)[0])
+        return rows
+
+
+class _CoercesForce(LogStore):
+    def _parse(self, data: bytes) -> list[Row]:
+        return super()._parse(data.replace(b'"force": "false"', b'"force": true'))
+
+
+class _ForeignRowsUnreported(Workflow):
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        return replace(super().state(root, slug, recover=recover), reports=[])
+
+
+class _SnapshotWithATime(Reducer):
+    def snapshot(self, meta: Meta) -> Snapshot:
+        from datetime import UTC, datetime
+
+        snapshot = super().snapshot(meta)
+        snapshot["materialized_at"] = datetime.now(UTC).isoformat()
+        return snapshot
+
+
+class _CountsLines(Reducer):
+    def snapshot(self, meta: Meta) -> Snapshot:
+        snapshot = super().snapshot(meta)
+        snapshot["event_count"] += len(self.work_packages)
+        return snapshot
+
+
+class _StaleSnapshot(Workflow):
+    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+        before = store.reducer.snapshot(meta)
+        super()._commit(store, meta, row)
+        replace_file(store.paths.snapshot, json.dumps(before).encode())
+
+
+class _MissingIsEmpty(Workflow):
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        report = super().state(root, slug, recover=recover)
+        return replace(report, log="empty") if report.log == "missing" else report
+
+
+class _EverythingIsPlanned(Workflow):
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        report = super().state(root, slug, recover=recover)
+        lanes: dict[str, str | None] = {wp_id: lane or "planned" for wp_id, lane in report.lanes.items()}
+        return replace(report, lanes=lanes or {"WP01": "planned"})
+
+
+# fmt: off
+MUTANTS: list[type[Mutant]] = [
+    mutant(
+        "file-order", clause="LOG-001", scenario="test_the_order_of_lines_does_not_matter",
+        finding="order-matters", reducer=_FileOrder,
+        mistake="The last line in the file decides.",
+    ),
+    mutant(
+        "counts-twice", clause="LOG-002", scenario="test_a_lane_row_counts_once",
+        finding="counted-twice", reducer=_CountsTwice,
+        mistake="A row that is there twice counts twice.",
+    ),
+    mutant(
+        "annotations-twice", clause="LOG-002", scenario="test_an_annotation_counts_once",
+        finding="counted-twice", reducer=_with(annotations_count_once=False),
+        mistake="Lane rows count once, annotations each time (#2684).",
+    ),
+    mutant(
+        "first-duplicate-wins", clause="LOG-003", scenario="test_one_id_with_two_contents_is_refused",
+        finding="damage-accepted", reducer=_with(conflicting_ids_refused=False),
+        mistake="Of two rows with one id the first in the file counts (#569).",
+    ),
+    mutant(
+        "approval-beats-rejection", clause="LOG-004",
+        scenario="test_a_rejection_outranks_an_approval_of_the_same_instant",
+        finding="lane-disagrees", reducer=_LaterWins,
+        mistake="At one instant the higher event id wins, approval or not (#1475).",
+    ),
+    mutant(
+        "only-rejections-to-in-progress", clause="LOG-004",
+        scenario="test_a_rejection_outranks_an_approval_of_the_same_instant",
+        finding="lane-disagrees", reducer=_with(every_rejection_outranks=False),
+        mistake="A rejection to planned is outranked by an approval of the same instant.",
+    ),
+    mutant(
+        "timestamps-as-text", clause="LOG-005", scenario="test_rows_are_ordered_by_instant",
+        finding="lane-disagrees", reducer=_TextOrder,
+        mistake="Rows are ordered by the text of their timestamps (#4941).",
+    ),
+    mutant(
+        "unknown-kinds-skipped", clause="LOG-006", scenario="test_an_unknown_kind_is_an_error",
+        finding="damage-accepted", store=_SkipsUnknownKinds,
+        mistake="A row of unknown kind is skipped without a word.",
+    ),
+    mutant(
+        "other-rows-dropped", clause="LOG-006", scenario="test_other_rows_survive_a_transition",
+        finding="prefix-rewritten", workflow=_DropsOtherRows,
+        mistake="A rewrite keeps the lane rows and loses every other (#2376).",
+    ),
+    mutant(
+        "corrupt-lines-skipped", clause="LOG-007", scenario="test_a_corrupt_line_is_named",
+        finding="damage-accepted", store=_SkipsCorruptLines,
+        mistake="A line that cannot be read is skipped without a word.",
+    ),
+    mutant(
+        "silent-recovery", clause="LOG-007", scenario="test_a_recovery_read_says_what_it_left_out",
+        finding="damage-unreported", workflow=_SilentRecovery,
+        mistake="A recovery read does not say what it left out.",
+    ),
+    mutant(
+        "splits-at-separators", clause="LOG-008", scenario="test_odd_bytes_give_whole_rows_or_an_error",
+        finding="legal-refused", store=_SplitsAtSeparators,
+        mistake="A row is split at U+2028 inside a string.",
+    ),
+    mutant(
+        "dies-of-bad-bytes", clause="LOG-008", scenario="test_odd_bytes_give_whole_rows_or_an_error",
+        finding="crash", store=_DiesOfBadBytes,
+        mistake="Invalid UTF-8 is a raw exception.",
+    ),
+    mutant(
+        "last-key-wins", clause="LOG-009", scenario="test_a_row_of_the_wrong_shape_is_refused",
+        finding="damage-accepted", store=_LastKeyWins,
+        mistake="The last of two equal keys counts.",
+    ),
+    mutant(
+        "force-is-coerced", clause="LOG-009", scenario="test_a_row_of_the_wrong_shape_is_refused",
+        finding="damage-accepted", store=_CoercesForce,
+        mistake='"false" counts as forced.',
+    ),
+    mutant(
+        "foreign-rows-count", clause="LOG-010", scenario="test_rows_of_another_mission_do_not_count",
+        finding="lane-disagrees", reducer=_with(foreign_rows_ignored=False),
+        mistake="Rows of another mission move this mission's work packages.",
+    ),
+    mutant(
+        "foreign-rows-unreported", clause="LOG-010", scenario="test_rows_of_another_mission_do_not_count",
+        finding="damage-unreported", workflow=_ForeignRowsUnreported,
+        mistake="Rows of another mission are dropped without a word.",
+    ),
+    mutant(
+        "snapshot-with-a-time", clause="LOG-011", scenario="test_the_snapshot_is_a_function_of_the_log",
+        finding="snapshot-differs", reducer=_SnapshotWithATime,
+        mistake="The snapshot says when it was written.",
+    ),
+    mutant(
+        "snapshot-counts-lines", clause="LOG-011", scenario="test_the_snapshot_is_a_function_of_the_log",
+        finding="snapshot-differs", reducer=_CountsLines,
+        mistake="The snapshot counts more events than the log has (#4091).",
+    ),
+    mutant(
+        "stale-snapshot", clause="LOG-011", scenario="test_a_transition_and_a_rebuild_give_one_snapshot",
+        finding="snapshot-differs", workflow=_StaleSnapshot,
+        mistake="A transition leaves the snapshot of the moment before (#3323).",
+    ),
+    mutant(
+        "missing-is-empty", clause="LOG-012", scenario="test_four_kinds_of_nothing_are_four_answers",
+        finding="answers-alike", workflow=_MissingIsEmpty,
+        mistake="A missing log reads like an empty one.",
+    ),
+    mutant(
+        "everything-is-planned", clause="LOG-012", scenario="test_four_kinds_of_nothing_are_four_answers",
+        finding="lane-invented", workflow=_EverythingIsPlanned,
+        mistake="A work package that no row moved is called planned (#1589).",
+    ),
+]
+# fmt: on

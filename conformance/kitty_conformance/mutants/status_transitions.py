@@ -1,0 +1,297 @@
+"""Mistakes in writing a transition (clauses STA)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError
+from kitty_reliability.formats.events import Row, encode_row, read_rows
+from kitty_reliability.formats.lanes import Lane
+from kitty_reliability.formats.mission import Meta, MissionPaths
+from kitty_reliability.implementations.protocol import Outcome, Transition
+from kitty_reliability.reference.files import append_durably, cut
+from kitty_reliability.reference.transitions import Context
+from kitty_reliability.reference.workflow import Moved, StateReport
+
+from .base import LogStore, Mutant, Reducer, Reference, Rules, Workflow, mutant
+
+__all__ = ["MUTANTS"]
+
+# --- STA-001
+
+
+class _SuccessFromTheAttempt(Workflow):
+    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+        if row["to_lane"] != Lane.BLOCKED:
+            super()._commit(store, meta, row)
+
+
+class _NoOpWithAnEvent(Workflow):
+    def _stay(self, reducer: Reducer, request: Transition, lane: Lane) -> Moved:
+        super()._stay(reducer, request, lane)
+        return Moved("01J0000000000000000000000A", lane, lane)
+
+
+class _WritesTwice(LogStore):
+    def append(self, row: Mapping[str, Any]) -> None:
+        super().append(row)
+        append_durably(self.paths.log, encode_row(row))
+
+
+# --- STA-002
+
+
+class _NoReadback(LogStore):
+    def _read_back(self, before: int, added: bytes) -> list[Row]:  # noqa: ARG002
+        return self._parse(added)
+
+
+class _NoLaneCheck(Workflow):
+    def _require_lane(self, store: LogStore, before: int, row: dict[str, Any]) -> None:
+        pass
+
+
+# --- STA-003
+
+
+class _BareDiagnostic(Reference):
+    def answer(self, request: Any) -> Outcome:
+        outcome = super().answer(request)
+        if outcome.declined:
+            return Outcome(outcome.kind, {"message": str(outcome.value["message"])})
+        return outcome
+
+
+class _TakesBackTooMuch(LogStore):
+    def take_back(self, size: int) -> None:
+        known = bytes(self._data[:size])
+        super().take_back(known.rstrip(b"\n").rfind(b"\n") + 1)
+
+
+class _RepairsByTruncation(LogStore):
+    def _refresh(self, meta: Meta) -> None:
+        try:
+            super()._refresh(meta)
+        except DiagnosticError as error:
+            line = error.diagnostic.fields.get("line")
+            if line is None or not self.paths.log.is_file():
+                raise
+            lines = self.paths.log.read_bytes().splitlines(keepends=True)
+            self.paths.log.write_bytes(b"".join(lines[: line - 1]))
+            super()._refresh(meta)
+
+
+# --- STA-007
+
+
+class _AnyEdge(Rules):
+    def check(self, source: Lane, target: Lane, context: Context) -> Diagnostic | None:
+        found = super().check(source, target, context)
+        return None if found is not None and found.code == "ILLEGAL_TRANSITION" else found
+
+
+class _NoGuards(Rules):
+    def check(self, source: Lane, target: Lane, context: Context) -> Diagnostic | None:
+        found = super().check(source, target, context)
+        keep = ("ILLEGAL_TRANSITION", "FORCE_REQUIRES_ACTOR_AND_REASON", "FORCE_TARGET_FORBIDDEN")
+        return found if found is not None and found.code in keep else None
+
+
+class _ForceWithoutReason(Rules):
+    def forced(self, target: Lane, context: Context) -> Diagnostic | None:
+        found = super().forced(target, context)
+        return None if found is not None and found.code == "FORCE_REQUIRES_ACTOR_AND_REASON" else found
+
+
+class _RejectionApproves(Rules):
+    def review_approves(self, context: Context) -> Diagnostic | None:
+        return self.review_concludes(context)
+
+
+class _UnknownWorkPackages(Workflow):
+    def _require_work_package(self, paths: MissionPaths, reducer: Reducer, work_package: str) -> None:
+        pass
+
+
+class _SubtasksUnread(Workflow):
+    def _subtasks_complete(self, paths: MissionPaths, reducer: Reducer, request: Transition) -> bool:  # noqa: ARG002
+        return True
+
+
+# --- STA-008
+
+
+class _NoLock(LogStore):
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        yield
+
+
+class _LostUpdate(LogStore):
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        yield
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        # The whole log is written anew from what was read before.
+        data = bytes(self._data) + encode_row(row)
+        temporary = self.paths.log.with_suffix(f".{row['event_id']}")
+        temporary.write_bytes(data)
+        temporary.replace(self.paths.log)
+        self.reducer.add(read_rows(encode_row(row), self.profile))
+        self._data += encode_row(row)
+        self._signature = (-1, -1, -1, -1)
+
+
+# --- STA-009
+
+
+class _TornBytesDropped(LogStore):
+    def _set_torn_aside(self) -> None:
+        cut(self.paths.log, len(self._data))
+        self._torn = b""
+
+
+class _GluesAfterATear(LogStore):
+    def _set_torn_aside(self) -> None:
+        self._data += self._torn
+        self._torn = b""
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        append_durably(self.paths.log, encode_row(row))
+        self.reducer.add(read_rows(encode_row(row), self.profile))
+
+
+class _GluesWithoutANewline(LogStore):
+    def append(self, row: Mapping[str, Any]) -> None:
+        append_durably(self.paths.log, encode_row(row))
+        self.reducer.add(read_rows(encode_row(row), self.profile))
+
+
+# --- STA-010
+
+
+class _ReadingWrites(Workflow):
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        self.materialize(root, slug)
+        return super().state(root, slug, recover=recover)
+
+
+class _ReadingTouchesTheLog(Workflow):
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        Path(root, "kitty-specs", slug, "status.events.jsonl").touch()
+        return super().state(root, slug, recover=recover)
+
+
+# fmt: off
+MUTANTS: list[type[Mutant]] = [
+    mutant(
+        "success-from-the-attempt", clause="STA-001", scenario="test_a_success_is_one_row",
+        finding="acked-row-missing", workflow=_SuccessFromTheAttempt,
+        mistake="Blocking a work package reports success because it was tried, and writes nothing (#945).",
+    ),
+    mutant(
+        "no-op-with-an-event", clause="STA-001", scenario="test_a_no_op_reports_no_event",
+        finding="no-op-claims-event", workflow=_NoOpWithAnEvent,
+        mistake="A request for the lane in force reports an event id that was never written.",
+    ),
+    mutant(
+        "writes-twice", clause="STA-001", scenario="test_a_success_is_one_row",
+        finding="row-duplicated", store=_WritesTwice,
+        mistake="The row is appended a second time by a retry that nobody needed.",
+    ),
+    mutant(
+        "no-readback", clause="STA-002", scenario="test_a_lost_write_is_no_success",
+        finding="acked-row-missing", store=_NoReadback,
+        mistake="What was written is believed to be on disk without looking (#945).",
+    ),
+    mutant(
+        "no-lane-check", clause="STA-002", scenario="test_an_outranked_row_is_no_success",
+        finding="lane-disagrees", workflow=_NoLaneCheck,
+        mistake="The row is on disk, and whether it is in force is not looked at (#4941).",
+    ),
+    mutant(
+        "bare-diagnostic", clause="STA-003", scenario="test_an_unreadable_log_is_diagnosed_and_left_alone",
+        finding="wrong-diagnostic", adapter=_BareDiagnostic,
+        mistake="A failure is a sentence: no code, no invariant, no remedy, no names.",
+    ),
+    mutant(
+        "takes-back-too-much", clause="STA-003", scenario="test_a_failed_append_is_diagnosed_and_leaves_nothing",
+        finding="prefix-rewritten", store=_TakesBackTooMuch,
+        mistake="A failed append is rolled back to one row before where it began.",
+    ),
+    mutant(
+        "repairs-by-truncation", clause="STA-003", scenario="test_an_unreadable_log_is_diagnosed_and_left_alone",
+        finding="damage-accepted", store=_RepairsByTruncation,
+        mistake="A log with a corrupt line is cut there, and the rest of it is gone.",
+    ),
+    mutant(
+        "any-edge", clause="STA-007", scenario="test_an_edge_that_is_not_in_the_table_is_refused",
+        finding="illegal-accepted", rules=_AnyEdge,
+        mistake="Every lane can be reached from every lane.",
+    ),
+    mutant(
+        "no-guards", clause="STA-007", scenario="test_a_guard_refuses",
+        finding="illegal-accepted", rules=_NoGuards,
+        mistake="The lane table is kept, its guards are not.",
+    ),
+    mutant(
+        "force-without-reason", clause="STA-007", scenario="test_force_needs_an_actor_and_a_reason",
+        finding="illegal-accepted", rules=_ForceWithoutReason,
+        mistake="Force needs nobody and no reason.",
+    ),
+    mutant(
+        "rejection-approves", clause="STA-007", scenario="test_a_guard_refuses",
+        finding="illegal-accepted", rules=_RejectionApproves,
+        mistake="A review that asks for changes can approve (#904).",
+    ),
+    mutant(
+        "unknown-work-packages", clause="STA-007", scenario="test_what_is_not_there_is_refused",
+        finding="illegal-accepted", workflow=_UnknownWorkPackages,
+        mistake="A work package that nobody planned is moved all the same.",
+    ),
+    mutant(
+        "subtasks-unread", clause="STA-007", scenario="test_open_subtasks_keep_a_package_from_review",
+        finding="illegal-accepted", workflow=_SubtasksUnread,
+        mistake="A work package goes to review with open subtasks.",
+    ),
+    mutant(
+        "no-lock", clause="STA-008", scenario="test_one_of_several_racing_for_an_edge_wins",
+        finding="race-lost", store=_NoLock,
+        mistake="The log is appended to without the mission's lock (#1444).",
+    ),
+    mutant(
+        "lost-update", clause="STA-008", scenario="test_nothing_is_lost_when_several_write_at_once",
+        finding="acked-row-missing", store=_LostUpdate,
+        mistake="The log is rewritten from what was read a moment ago, and others' rows are gone.",
+    ),
+    mutant(
+        "torn-bytes-dropped", clause="STA-009", scenario="test_torn_bytes_are_kept_aside",
+        finding="bytes-lost", store=_TornBytesDropped,
+        mistake="A torn end is cut off and thrown away.",
+    ),
+    mutant(
+        "glues-after-a-tear", clause="STA-009", scenario="test_torn_bytes_are_kept_aside",
+        finding="glued-line", store=_GluesAfterATear,
+        mistake="The new row is glued to half a row.",
+    ),
+    mutant(
+        "glues-without-a-newline", clause="STA-009", scenario="test_a_missing_newline_costs_no_row",
+        finding="glued-line", store=_GluesWithoutANewline,
+        mistake="The new row is glued to a row that lacked its newline, and both are lost.",
+    ),
+    mutant(
+        "reading-writes", clause="STA-010", scenario="test_reading_changes_nothing",
+        finding="read-changed-state", workflow=_ReadingWrites,
+        mistake="Reading the state writes the snapshot (#2934).",
+    ),
+    mutant(
+        "reading-makes-a-log", clause="STA-010", scenario="test_reading_creates_no_log",
+        finding="read-changed-state", workflow=_ReadingTouchesTheLog,
+        mistake="Reading a mission without a log leaves an empty one behind.",
+    ),
+]
+# fmt: on

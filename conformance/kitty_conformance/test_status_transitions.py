@@ -1,0 +1,530 @@
+"""STA: a status transition is one durable row, or a diagnosed failure."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kitty_reliability.build.mission import WorkPackage
+from kitty_reliability.formats.instants import spell
+from kitty_reliability.implementations.base import Implementation, ImplementationError
+from kitty_reliability.implementations.protocol import Capability, Open, Outcome, OutcomeKind, State
+from kitty_reliability.implementations.registry import connect
+from kitty_reliability.observe.refs import mark_repository
+from kitty_reliability.observe.rows import rows_from_bytes
+from kitty_reliability.observe.tree import mark_tree
+from pytest_kitty.scenarios import Finding, inconclusive
+
+from .lane_table import BOARD, EveryLane, VectorEdge, edges, legal_targets, satisfied, violations
+from .world import World, Worlds
+
+GUARDED = [edge for edge in edges() if edge.guard not in ("none", "ready_for_review")]
+
+
+@pytest.fixture(autouse=True)
+def _writer(worlds: Worlds, request: pytest.FixtureRequest) -> None:
+    if "reads_only" not in request.keywords:
+        worlds.needs(Capability.WRITE)
+
+
+# --- STA-001
+
+
+@pytest.mark.kitty_clause("STA-001")
+def test_a_success_is_one_row(worlds: Worlds) -> None:
+    """Every reported success has added the one row that it reports, whichever work package it was."""
+    world = worlds({"WP01": "planned", "WP02": "claimed", "WP03": "for_review"})
+    steps: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("WP01", "claimed", {}),
+        ("WP02", "in_progress", {"workspace_context": "worktree:lane-b"}),
+        ("WP03", "in_review", {"actor": world.reviewer}),
+        ("WP01", "blocked", {"reason": "waiting"}),
+    )
+    for work_package, to, keys in steps:
+        mark = world.mark()
+        world.moved(mark, world.transition(work_package, to, **keys), work_package, to)
+
+
+@pytest.mark.kitty_clause("STA-001")
+@pytest.mark.parametrize("spelling", ["in_progress", "doing"])
+def test_a_no_op_reports_no_event(worlds: Worlds, spelling: str) -> None:
+    """A request for the lane that is in force writes nothing, and does not claim that it did."""
+    world = worlds({"WP01": "in_progress", "WP02": "claimed"})
+    mark = world.mark()
+    outcome = world.transition("WP02", spelling, workspace_context="worktree:lane-a")
+    world.moved(mark, outcome, "WP02", "in_progress")
+
+    mark = world.mark()
+    outcome = world.answered(world.transition("WP01", spelling, workspace_context="worktree:lane-a"))
+    if outcome.ok:
+        claims = outcome.value.get("changed") or outcome.value.get("event_id")
+        added = [row.get("event_id") for row in world.added(mark).rows]
+        world.check(
+            not claims,
+            Finding.NO_OP_CLAIMS_EVENT,
+            f"WP01 was in_progress already; reported event {outcome.value.get('event_id')}, added {added or 'nothing'}",
+        )
+    world.untouched(mark, "a request for the lane in force was answered")
+
+
+@pytest.mark.kitty_clause("STA-001")
+def test_the_command_reports_the_row(worlds: Worlds) -> None:
+    """The command ends with 0 and prints one JSON value that names the row it wrote."""
+    worlds.needs(Capability.SURFACE)
+    world = worlds({"WP01": "planned"})
+    mark = world.mark()
+    done = world.run(world.transition_request("WP01", "claimed"))
+    world.check(done.status == 0, Finding.LEGAL_REFUSED, f"exit status {done.status}: {done.stderr[-300:]!r}")
+    printed = done.json()
+    missing = [key for key in ("event_id", "work_package_id", "to_lane", "status_events_path") if not printed.get(key)]
+    world.check(not missing, Finding.WRONG_DIAGNOSTIC, f"the output has no {', '.join(missing)}: {printed}")
+    world.one_row(mark, printed["event_id"], "WP01", "claimed")
+
+
+# --- STA-002
+
+
+@pytest.mark.kitty_clause("STA-002")
+def test_a_lost_write_is_no_success(worlds: Worlds) -> None:
+    """The write claims success and the disk has nothing: only a look at the disk tells."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    mark = world.mark()
+    world.moved(mark, world.transition("WP02", "claimed"), "WP02", "claimed")
+
+    mark = world.mark()
+    request = world.transition_request("WP01", "claimed")
+    outcome = world.under(world.disk_fault("lost"), lambda faulty: world.ask(request, of=faulty))
+    world.answered(outcome)
+    if outcome.ok:
+        world.moved(mark, outcome, "WP01", "claimed")
+    world.check(mark.intact, Finding.PREFIX_REWRITTEN, "earlier rows are gone")
+
+
+@pytest.mark.kitty_clause("STA-002")
+def test_an_outranked_row_is_no_success(worlds: Worlds) -> None:
+    """A row dated by a clock that runs ahead stays in force; what comes after it must not claim the lane."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
+    ahead = spell(datetime.now(UTC) + timedelta(hours=1))
+    world.mission.log.lane("WP01", "claimed", at=ahead)
+    world.commit()
+
+    mark = world.mark()
+    outcome = world.transition("WP01", "in_progress", workspace_context="worktree:lane-a")
+    if world.answered(outcome).ok:
+        world.moved(mark, outcome, "WP01", "in_progress")
+    else:
+        world.check(mark.intact, Finding.PREFIX_REWRITTEN, "earlier rows are gone")
+        named = "claimed" in json.dumps(dict(outcome.value))
+        world.check(named, Finding.WRONG_DIAGNOSTIC, f"the lane still in force, claimed, is not named: {outcome}")
+
+
+# --- STA-003
+
+
+@pytest.mark.kitty_clause("STA-003")
+@pytest.mark.parametrize(("mode", "through"), [("full", 0), ("torn", 1), ("torn", 150)])
+def test_a_failed_append_is_diagnosed_and_leaves_nothing(worlds: Worlds, mode: str, through: int) -> None:
+    """The disk takes none or some of the row: a diagnosed failure, earlier bytes intact, and a retry converges."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
+
+    mark = world.mark()
+    request = world.transition_request("WP01", "claimed")
+    fault = world.disk_fault(mode, bytes_through=through)
+    outcome = world.under(fault, lambda faulty: world.ask(request, of=faulty))
+    world.check(mark.intact, Finding.PREFIX_REWRITTEN, "earlier rows are gone")
+    lane = world.lane("WP01")
+    if world.answered(outcome).kind is not OutcomeKind.UNKNOWN:
+        diagnostic = world.declined(outcome, f"{mode} disk", Finding.ACKED_ROW_MISSING)
+        world.check(lane == "planned", Finding.REFUSAL_CHANGED_STATE, f"it failed, and WP01 is {lane}")
+        world.diagnosed(diagnostic, "WP01", "claimed")
+    if lane == "planned":
+        world.moved(mark, world.transition("WP01", "claimed"), "WP01", "claimed")
+
+
+@pytest.mark.kitty_clause("STA-003")
+@pytest.mark.parametrize("damage", ["corrupt line", "directory"])
+def test_an_unreadable_log_is_diagnosed_and_left_alone(worlds: Worlds, damage: str) -> None:
+    """What cannot be reduced cannot be appended to: diagnosed, not a byte changed."""
+    twin = worlds({"WP01": "planned"})
+    twin.moved(twin.mark(), twin.transition("WP01", "claimed"), "WP01", "claimed")
+
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    _damage(world, damage)
+    before = mark_tree(world.mission.directory)
+    outcome = world.transition("WP01", "claimed")
+    diagnostic = world.declined(outcome, f"the log is damaged ({damage})", Finding.DAMAGE_ACCEPTED)
+    changes = before.changes()
+    world.check(not changes, Finding.REFUSAL_CHANGED_STATE, f"it failed, and {', '.join(changes)}")
+    world.diagnosed(diagnostic, "WP01", "claimed")
+
+
+@pytest.mark.kitty_clause("STA-003")
+def test_a_failing_command_ends_with_another_status_than_0(worlds: Worlds) -> None:
+    """Exit status and JSON of the command say that it failed, and name everything."""
+    worlds.needs(Capability.SURFACE)
+    twin = worlds({"WP01": "planned"})
+    done = twin.run(twin.transition_request("WP01", "claimed"))
+    twin.check(done.status == 0, Finding.LEGAL_REFUSED, f"exit status {done.status}: {done.stderr[-300:]!r}")
+
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    _damage(world, "corrupt line")
+    mark = world.mark()
+    done = world.run(world.transition_request("WP01", "claimed"))
+    world.check(done.status != 0, Finding.WRONG_EXIT_STATUS, "the log cannot be read, and the command ended with 0")
+    world.untouched(mark, "the command failed")
+    printed = done.json()
+    world.check(isinstance(printed, dict), Finding.WRONG_DIAGNOSTIC, f"the output is no object: {printed!r}")
+    world.diagnosed(printed, "WP01", "claimed")
+
+
+def _damage(world: World, damage: str) -> None:
+    if damage == "corrupt line":
+        lines = world.log.read_bytes().splitlines(keepends=True)
+        world.mission.log.rewrite(b"".join([lines[0], b'{"event_id": oops}\n', *lines[1:]]))
+    else:
+        world.log.unlink()
+        world.log.mkdir()
+        (world.log / "keep").write_bytes(b"")
+    world.commit()
+
+
+# --- STA-007
+
+
+@pytest.mark.kitty_clause("STA-007")
+@pytest.mark.parametrize("edge", edges(), ids=str)
+def test_a_legal_edge_is_written(worlds: Worlds, edge: VectorEdge) -> None:
+    """Each edge of the lane table, with what its guard wants."""
+    world = worlds({"WP01": edge.source})
+    mark = world.mark()
+    outcome = world.transition("WP01", edge.target, **satisfied(world, edge))
+    world.moved(mark, outcome, "WP01", edge.target)
+
+
+@pytest.mark.kitty_clause("STA-007")
+@pytest.mark.parametrize("edge", GUARDED, ids=str)
+def test_a_guard_refuses(worlds: Worlds, edge: VectorEdge) -> None:
+    """Each guarded edge, with everything that its guard must not let through."""
+    world = worlds({"WP01": edge.source, "WP02": edge.source})
+    mark = world.mark()
+    world.moved(mark, world.transition("WP02", edge.target, **satisfied(world, edge)), "WP02", edge.target)
+
+    mark = world.mark()
+    undecided = []
+    for wrong, keys in violations(world, edge):
+        outcome = world.transition("WP01", edge.target, **keys)
+        if outcome.kind is OutcomeKind.UNSUPPORTED:
+            undecided.append(f"{wrong}: {outcome.value['reason']}")
+            continue
+        world.declined(outcome, f"{edge.source} -> {edge.target} with {wrong}")
+        world.untouched(mark, f"{edge.source} -> {edge.target} with {wrong} was refused")
+    if undecided:
+        inconclusive("; ".join(undecided))
+
+
+_TASKS = """\
+# Tasks
+
+## WP01
+- [ ] T001 the first
+
+## WP02
+"""
+
+
+@pytest.mark.kitty_clause("STA-007")
+def test_open_subtasks_keep_a_package_from_review(worlds: Worlds) -> None:
+    """A subtask that is not done refuses the review, wherever an implementation looks for it."""
+    world = worlds({"WP01": WorkPackage("in_progress", subtasks=["T001"]), "WP02": "in_progress"}, tasks=_TASKS)
+    mark = world.mark()
+    world.moved(mark, world.transition("WP02", "for_review"), "WP02", "for_review")
+
+    mark = world.mark()
+    world.declined(world.transition("WP01", "for_review"), "in_progress -> for_review with T001 open")
+    world.untouched(mark, "the review was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+def test_recorded_subtasks_open_the_way_to_review(worlds: Worlds) -> None:
+    """Whether a subtask is done is what the log records: every one, not some."""
+    world = worlds(
+        {
+            "WP01": WorkPackage("in_progress", subtasks=["T001", "T002"]),
+            "WP02": WorkPackage("in_progress", subtasks=["T003"]),
+        }
+    )
+    world.mission.log.annotate("WP01", subtasks={"T001": "done"}).annotate("WP02", subtasks={"T003": "done"})
+    mark = world.mark()
+    world.moved(mark, world.transition("WP02", "for_review"), "WP02", "for_review")
+
+    mark = world.mark()
+    world.declined(world.transition("WP01", "for_review"), "in_progress -> for_review with T002 open")
+    world.untouched(mark, "the review was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+@pytest.mark.parametrize("source", ["genesis", *BOARD])
+def test_an_edge_that_is_not_in_the_table_is_refused(worlds: Worlds, source: str) -> None:
+    """From each lane to every lane that the table does not name, with everything a guard could ask for."""
+    world = worlds({"WP01": source, "WP02": source})
+    allowed = "planned" if source != "planned" else "done"
+    mark = world.mark()
+    outcome = world.transition("WP02", allowed, force=True, reason="positive control")
+    world.moved(mark, outcome, "WP02", allowed)
+
+    review = world.review("approved")
+    everything: dict[str, Any] = {
+        "reason": "because",
+        "review_ref": review["reference"],
+        "review_result": review,
+        "evidence": {"review": review},
+        "workspace_context": "worktree:lane-a",
+    }
+    mark = world.mark()
+    for target in EveryLane:
+        if target == source or target in legal_targets(source):
+            continue
+        outcome = world.transition("WP01", target, **everything)
+        if outcome.kind is OutcomeKind.UNSUPPORTED:
+            outcome = world.transition("WP01", target, reason="because")
+        world.declined(outcome, f"{source} -> {target}")
+        world.untouched(mark, f"{source} -> {target} was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+def test_force_needs_an_actor_and_a_reason(worlds: Worlds) -> None:
+    """Force reaches any lane of a board, and never without saying who and why."""
+    world = worlds({"WP01": "planned", "WP02": "planned", "WP03": "done"})
+    for work_package, to in (("WP02", "approved"), ("WP03", "in_progress"), ("WP02", "approved")):
+        mark = world.mark()
+        outcome = world.transition(work_package, to, force=True, reason="positive control")
+        row = world.one_row(mark, str(world.accepted(outcome, f"forced {to}")["event_id"]), work_package, to)
+        world.check(row.get("force") is True, Finding.WRONG_ROW, "a forced row does not say so")
+
+    mark = world.mark()
+    for wrong, keys in (
+        ("no reason", {"reason": None}),
+        ("a blank reason", {"reason": "  "}),
+        ("no actor", {"reason": "because", "actor": None}),
+        ("a blank actor", {"reason": "because", "actor": " "}),
+    ):
+        world.declined(world.transition("WP01", "done", force=True, **keys), f"force with {wrong}")
+        world.untouched(mark, f"force with {wrong} was refused")
+    world.declined(world.transition("WP01", "genesis", force=True, reason="because"), "force to genesis")
+    world.untouched(mark, "force to genesis was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+def test_what_is_not_there_is_refused(worlds: Worlds) -> None:
+    """An unknown lane, a work package that nobody knows, a mission that is not there."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
+    before = mark_tree(world.mission.root)
+    world.declined(world.transition("WP01", "in-progress"), "a lane that does not exist")
+    world.declined(world.transition("WP77", "claimed"), "a work package that does not exist")
+    world.declined(world.transition("WP77", "planned"), "a work package that does not exist")
+    request = world.transition_request("WP01", "claimed").model_copy(update={"mission": "nowhere-01ABCDEF"})
+    world.declined(world.ask(request), "a mission that does not exist")
+    changes = before.changes(ignore=_runtime(world), directories=False)
+    world.check(not changes, Finding.REFUSAL_CHANGED_STATE, f"all were refused, and {', '.join(changes)}")
+
+
+# --- STA-008
+
+
+@pytest.mark.kitty_clause("STA-008")
+def test_one_of_several_racing_for_an_edge_wins(worlds: Worlds) -> None:
+    """Four actors claim one work package at the same moment: one row, one success, three who know who won."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
+
+    mark = world.mark()
+    outcomes = _race(world, [("WP01", f"racer-{number}-{world.rng.randrange(1000)}") for number in range(4)])
+    winners = [(actor, outcome) for actor, outcome in outcomes if outcome.ok and outcome.value["changed"]]
+    rows = [row for row in world.added(mark).rows if row.get("wp_id") == "WP01" and "to_lane" in row]
+    world.check(
+        len(winners) == 1 and len(rows) == 1,
+        Finding.RACE_LOST,
+        f"{len(winners)} of 4 were told that they claimed WP01, and {len(rows)} rows are in the log",
+    )
+    ((winner, won),) = winners
+    world.check(rows[0]["event_id"] == won.value["event_id"], Finding.RACE_LOST, "the row is not the winner's")
+    for actor, outcome in outcomes:
+        if actor != winner:
+            told = world.declined(outcome, f"{actor} came second", Finding.RACE_LOST)
+            world.check(
+                winner in json.dumps(dict(told)),
+                Finding.WRONG_DIAGNOSTIC,
+                f"who came second is not told that {winner} won: {outcome}",
+            )
+
+
+@pytest.mark.kitty_clause("STA-008")
+def test_nothing_is_lost_when_several_write_at_once(worlds: Worlds) -> None:
+    """Four actors claim four work packages at the same moment: every reported success is in the log."""
+    world = worlds({f"WP0{number}": "planned" for number in range(1, 6)})
+    world.moved(world.mark(), world.transition("WP05", "claimed"), "WP05", "claimed")
+
+    mark = world.mark()
+    outcomes = _race(world, [(f"WP0{number}", f"racer-{number}") for number in range(1, 5)])
+    reported = sorted(str(outcome.value["event_id"]) for _, outcome in outcomes if outcome.ok)
+    written = sorted(str(row["event_id"]) for row in world.added(mark).rows if "to_lane" in row)
+    world.check(reported, Finding.LEGAL_REFUSED, f"nobody could claim anything: {outcomes[0][1]}")
+    world.check(
+        reported == written,
+        Finding.ACKED_ROW_MISSING,
+        f"{len(reported)} successes were reported and {len(written)} rows are in the log",
+    )
+
+
+def _race(world: World, entries: list[tuple[str, str]]) -> list[tuple[str, Outcome]]:
+    """Let every (work package, actor) claim at once, each in a process of its own, writes slowed down."""
+    fault = world.disk_fault("slow", seconds=0.1)
+    world.commit()
+    with ExitStack() as stack:
+        racers = [stack.enter_context(_process(world, fault.environment())) for _ in entries]
+        # Everybody is awake before the start.
+        with ThreadPoolExecutor(len(racers)) as pool:
+            list(pool.map(lambda racer: racer.greeting, racers))
+            requests = [world.transition_request(wp, "claimed", actor=actor) for wp, actor in entries]
+            futures = [pool.submit(racer.ask, request) for racer, request in zip(racers, requests, strict=True)]
+            outcomes = [world.answered(future.result()) for future in futures]
+    for outcome in outcomes:
+        if outcome.ok and outcome.value["changed"]:
+            world.acknowledged.append(dict(outcome.value))
+    return [(actor, outcome) for (_, actor), outcome in zip(entries, outcomes, strict=True)]
+
+
+def _process(world: World, environment: dict[str, str]) -> Implementation:
+    if not world.implementation.in_this_process:
+        return world.implementation.sibling(environment)
+    try:
+        return connect(f"served:{world.implementation.spec}").sibling(environment)
+    except ImplementationError as error:
+        inconclusive(f"it cannot run in a process of its own: {error}")
+
+
+# --- STA-009
+
+_TORN = (
+    b'{"actor": "x", "at": "2025-03-03T10:00:0',
+    b"{",
+    '{"actor": "x", "reason": "h\u00e4'.encode()[:-1],
+    b'{"actor": "x"}{"actor"',
+)
+
+
+@pytest.mark.kitty_clause("STA-009")
+@pytest.mark.parametrize("torn", _TORN, ids=["half a row", "a brace", "half a character", "glued and torn"])
+def test_torn_bytes_are_kept_aside(worlds: Worlds, torn: bytes) -> None:
+    """The log ends inside a row: nothing is glued to it, nothing before it is lost, and it is not thrown away."""
+    twin = worlds({"WP01": "planned"})
+    twin.moved(twin.mark(), twin.transition("WP01", "claimed"), "WP01", "claimed")
+
+    world = worlds({"WP01": "planned", "WP02": "claimed"})
+    healthy = world.log.read_bytes()
+    world.mission.log.raw(torn)
+    world.commit()
+    mark, files = world.mark(), mark_tree(world.mission.root)
+    outcome = world.answered(world.transition("WP01", "claimed"))
+    now = mark.now or b""
+    world.check(now.startswith(healthy), Finding.PREFIX_REWRITTEN, "rows before the torn end are gone")
+    if not outcome.ok:
+        world.untouched(mark, "the append was refused")
+        return
+    world.check(torn + b"{" not in now, Finding.GLUED_LINE, "the new row is glued to the torn bytes")
+    world.moved(mark, outcome, "WP01", "claimed")
+    kept = [name for name in files.changes() if name.startswith("added ")]
+    kept = [name for name in kept if _holds(world.mission.root / name.removeprefix("added "), torn)]
+    world.check(kept, Finding.BYTES_LOST, "the torn bytes are in no file any more")
+
+
+def _holds(path: Path, torn: bytes) -> bool:
+    """Say whether a file holds the torn bytes, as they were or in a spelling that loses nothing."""
+    if not path.is_file() or path.name == "status.json":
+        return False
+    spellings = (torn, b64encode(torn), torn.hex().encode(), json.dumps(torn.decode("latin-1"))[1:-1].encode())
+    return any(spelling in path.read_bytes() for spelling in spellings)
+
+
+@pytest.mark.kitty_clause("STA-009")
+def test_a_missing_newline_costs_no_row(worlds: Worlds) -> None:
+    """The last row is whole but for its newline: it stays a row, and the new one is another."""
+    twin = worlds({"WP01": "planned"})
+    twin.moved(twin.mark(), twin.transition("WP01", "claimed"), "WP01", "claimed")
+
+    world = worlds({"WP01": "planned", "WP02": "claimed"})
+    healthy = world.log.read_bytes()
+    world.mission.log.rewrite(healthy.removesuffix(b"\n"))
+    mark = world.mark()
+    outcome = world.answered(world.transition("WP01", "claimed"))
+    if not outcome.ok:
+        world.untouched(mark, "the append was refused")
+        return
+    before = [row["event_id"] for row in rows_from_bytes(healthy)]
+    now = [row.get("event_id") for row in world.rows()]
+    lost = [event for event in before if event not in now]
+    world.check(not lost, Finding.GLUED_LINE, f"{len(lost)} rows that were there cannot be read any more")
+    world.check(
+        now == [*before, outcome.value["event_id"]],
+        Finding.ACKED_ROW_MISSING,
+        f"the log has {len(now)} rows, expected were {len(before)} and the new one",
+    )
+
+
+# --- STA-010
+
+
+@pytest.mark.kitty_clause("STA-010")
+@pytest.mark.reads_only
+def test_reading_changes_nothing(worlds: Worlds) -> None:
+    """Every reading operation on a repository with a clean tree: no file, ref or index entry differs."""
+    world = worlds({"WP01": "done", "WP02": "in_review", "WP03": "planned"}, git=True)
+    world.commit()
+    files, repository = mark_tree(world.mission.root), mark_repository(world.mission.root)
+    lanes = world.lanes(world.state())
+    world.check(
+        lanes.get("WP01") == "done" and lanes.get("WP02") == "in_review",
+        Finding.LANE_DISAGREES,
+        f"WP01 is done and WP02 in_review; it says {lanes}",
+    )
+    root, slug = str(world.mission.root), world.mission.slug
+    for request in (Open(root=root, mission=slug), State(root=root, mission=slug, recover=True)):
+        world.ask(request)
+    world.events()
+    if Capability.SURFACE in world.implementation.greeting.capabilities:
+        world.run(State(root=root, mission=slug))
+    changes = [*files.changes(ignore=[".git"], directories=False), *repository.changes()]
+    world.check(not changes, Finding.READ_CHANGED_STATE, f"nothing was written, and {', '.join(changes)}")
+
+
+@pytest.mark.kitty_clause("STA-010")
+@pytest.mark.reads_only
+def test_reading_creates_no_log(worlds: Worlds) -> None:
+    """A mission without a log is read without making one."""
+    twin = worlds({"WP01": "claimed"})
+    lanes = twin.lanes(twin.state())
+    twin.check(lanes.get("WP01") == "claimed", Finding.LANE_DISAGREES, f"WP01 is claimed; it says {lanes}")
+    world = worlds({"WP01": "genesis"}, log=False)
+    world.commit()
+    before = mark_tree(world.mission.root)
+    world.answered(world.state())
+    changes = before.changes(ignore=[".git"], directories=False)
+    world.check(not changes, Finding.READ_CHANGED_STATE, f"nothing was written, and {', '.join(changes)}")
+
+
+def _runtime(world: World) -> list[str]:
+    # A refused command may leave a lock file behind, and what git keeps for itself.
+    locks = [".git", ".kittify/locks"]
+    if world.profile.name == "spec-kitty-3.2":
+        locks += [".kittify/sync-state.json", f".kittify/legacy-warning-shown-{world.mission.mission_id}"]
+    return locks

@@ -1,0 +1,403 @@
+"""A world of one mission, the implementation that is asked in it, and the judgement of what is there afterwards.
+
+The world is written by ``build`` and read by ``observe``; the implementation is only ever asked. Everything
+that goes wrong is raised as a finding with what was built, asked and observed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, NoReturn
+
+from kitty_reliability.build.mission import Mission, mission
+from kitty_reliability.build.repository import Repository, repository
+from kitty_reliability.faults.disk import DiskFault
+from kitty_reliability.formats.profiles import Profile
+from kitty_reliability.implementations.base import Implementation
+from kitty_reliability.implementations.processes import clean_environment, run_to_end
+from kitty_reliability.implementations.protocol import (
+    Capability,
+    Events,
+    Materialize,
+    Outcome,
+    OutcomeKind,
+    Request,
+    State,
+    Surface,
+    Transition,
+)
+from kitty_reliability.observe.output import OutputError, one_json_value
+from kitty_reliability.observe.rows import Added, LogMark, lane_from_bytes, mark_log, rows_from_bytes
+from pytest_kitty.scenarios import Finding, ScenarioFailure, inconclusive, not_applicable
+
+__all__ = ["CommandResult", "World", "Worlds"]
+
+_BROKEN = {
+    OutcomeKind.CRASHED: Finding.CRASH,
+    OutcomeKind.HUNG: Finding.HANG,
+    OutcomeKind.GARBLED: Finding.PROTOCOL_VIOLATION,
+}
+
+#: Keys under which implementations name the same thing in a diagnostic.
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "mission": ("mission_slug", "mission", "mission_id", "mission_handle"),
+    "work package": ("work_package_id", "wp_id", "work_package"),
+    "requested lane": ("requested_lane", "to_lane", "to"),
+    "event path": ("status_events_path", "event_path", "path"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command of the implementation did: exit status and output."""
+
+    argv: Sequence[str]
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    def json(self) -> Any:
+        """Return the one JSON value on stdout; a finding when it is anything else."""
+        try:
+            return one_json_value(self.stdout)
+        except OutputError as error:
+            raise ScenarioFailure(Finding.STDOUT_POLLUTED, f"`{shlex.join(self.argv)}`: {error}") from None
+
+
+class Worlds:
+    """Builds the worlds of one scenario.
+
+    Arguments:
+        base: a directory of the scenario's own.
+        implementation: who is asked.
+        profile: what to judge by.
+        rng: where slugs and actors are drawn from, so that nothing can be hard-coded against.
+    """
+
+    def __init__(self, base: Path, implementation: Implementation, profile: Profile, rng: Random) -> None:
+        self.base = base
+        self.implementation = implementation
+        self.profile = profile
+        self.rng = rng
+        self.made: list[World] = []
+
+    def __call__(self, work_packages: Any = None, *, git: bool = False, **options: Any) -> World:
+        """Build a world with one mission; in a git repository when ``git`` or the implementation needs one.
+
+        Other arguments as in ``build.mission``.
+        """
+        root = self.base / f"world-{len(self.made) + 1}"
+        root.mkdir(parents=True)
+        made: Repository | None = None
+        word = "".join(self.rng.choices("abcdefghijkmnpqrstuvwxyz", k=6))
+        options = {
+            "name": word,
+            "seed": str(self.rng.random()),
+            "actor": f"impl-{self.rng.randrange(10**6)}",
+            "reviewer": f"rev-{self.rng.randrange(10**6)}",
+            # The bootstrap that every released version can read, so that a scenario is about its clause.
+            "bootstrap": "planned",
+            **options,
+        }
+        if git or self.implementation.greeting.needs_repository:
+            made = repository(root)
+            options.setdefault("clock", made.clock)
+        world = World(self, mission(root, work_packages, **options), made)
+        self.made.append(world)
+        return world
+
+    def needs(self, *capabilities: Capability) -> None:
+        """End the scenario as not applicable when the implementation does not claim ``capabilities``."""
+        missing = [name for name in capabilities if name not in self.implementation.greeting.capabilities]
+        if missing:
+            not_applicable(f"{', '.join(missing)} is not claimed")
+
+    def settle(self) -> None:
+        """Compare what was acknowledged with the bytes on disk, once everything is quiet."""
+        for world in self.made:
+            world.settle()
+
+
+class World:
+    """One mission and the implementation that is asked in it."""
+
+    def __init__(self, worlds: Worlds, built: Mission, made: Repository | None) -> None:
+        self.worlds = worlds
+        self.mission = built
+        self.repository = made
+        self.implementation = worlds.implementation
+        self.profile = worlds.profile
+        self.rng = worlds.rng
+        self.acknowledged: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+        self._committed = False
+
+    # --- the state, and looking at it
+
+    @property
+    def log(self) -> Path:
+        """The log's path."""
+        return self.mission.paths.log
+
+    @property
+    def actor(self) -> str:
+        """Who works."""
+        return self.mission.log.actor
+
+    @property
+    def reviewer(self) -> str:
+        """Who reviews."""
+        return self.mission.log.reviewer
+
+    def mark(self) -> LogMark:
+        """Remember the log as it is now."""
+        return mark_log(self.log)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows that are on disk now."""
+        return rows_from_bytes(self.log.read_bytes()) if self.log.is_file() else []
+
+    def lane(self, work_package: str) -> str | None:
+        """Return the lane that the bytes on disk add up to."""
+        return lane_from_bytes(self.log.read_bytes() if self.log.is_file() else b"", work_package)
+
+    def review(self, verdict: str) -> dict[str, str]:
+        """Return a review result with ``verdict``."""
+        reference = f"review:{self.rng.randrange(10**6)}"
+        return {"reviewer": self.reviewer, "verdict": verdict, "reference": reference}
+
+    def commit(self) -> None:
+        """Commit what the scenario wrote, for an implementation that works in a git repository."""
+        if self.repository is not None:
+            self.repository.commit("Prepare the scenario")
+        self._committed = True
+
+    # --- asking
+
+    def ask(self, request: Request, *, of: Implementation | None = None) -> Outcome:
+        """Ask the implementation, or ``of`` another session on it."""
+        if not self._committed:
+            self.commit()
+        outcome = (of or self.implementation).ask(request)
+        self.asked.append(f"{_ask_text(request)} -> {outcome}")
+        if isinstance(request, Transition) and outcome.ok and outcome.value.get("changed"):
+            self.acknowledged.append(dict(outcome.value))
+        return outcome
+
+    def transition_request(self, work_package: str, to: str, **keys: Any) -> Transition:
+        """Return the request to move ``work_package``, by the implementer unless ``keys`` say otherwise."""
+        keys.setdefault("actor", self.actor)
+        return Transition(
+            root=str(self.mission.root), mission=self.mission.slug, work_package=work_package, to=to, **keys
+        )
+
+    def transition(self, work_package: str, to: str, *, of: Implementation | None = None, **keys: Any) -> Outcome:
+        """Ask for a transition."""
+        return self.ask(self.transition_request(work_package, to, **keys), of=of)
+
+    def state(self, *, recover: bool = False) -> Outcome:
+        """Ask which lane each work package is in."""
+        return self.ask(State(root=str(self.mission.root), mission=self.mission.slug, recover=recover))
+
+    def events(self) -> Outcome:
+        """Ask for the rows as they are understood."""
+        return self.ask(Events(root=str(self.mission.root), mission=self.mission.slug))
+
+    def materialize(self) -> Outcome:
+        """Ask for the snapshot."""
+        return self.ask(Materialize(root=str(self.mission.root), mission=self.mission.slug))
+
+    def run(
+        self, request: Transition | State | Materialize, environment: Mapping[str, str] | None = None
+    ) -> CommandResult:
+        """Run the implementation's own command for ``request``, and return what it did."""
+        outcome = self.ask(Surface(request=request, format="json"))
+        if outcome.kind is OutcomeKind.UNSUPPORTED:
+            inconclusive(str(outcome.value["reason"]))
+        answer = self.accepted(outcome, "the command is named")
+        variables = clean_environment({**answer["env"], **(environment or {})})
+        try:
+            done = run_to_end(answer["argv"], variables, answer["cwd"], self.implementation.deadline)
+        except OSError as error:
+            self.fail(Finding.CRASH, f"`{shlex.join(answer['argv'])}` cannot be started: {error}")
+        if done.status is None:
+            self.fail(Finding.HANG, f"`{shlex.join(answer['argv'])}` did not end")
+        self.asked.append(f"`{shlex.join(answer['argv'][:6])} ...` -> exit status {done.status}")
+        return CommandResult(answer["argv"], done.status, done.stdout, done.stderr)
+
+    def under(self, fault: DiskFault, ask: Callable[[Implementation], Outcome]) -> Outcome:
+        """Ask with ``fault`` in place; inconclusive when the fault never acted."""
+        _ = self.implementation.greeting  # asked before the fault is there
+        if not self._committed:
+            self.commit()
+        if self.implementation.in_this_process:
+            with fault.here():
+                outcome = ask(self.implementation)
+        else:
+            with self.implementation.sibling(fault.environment()) as faulty:
+                outcome = ask(faulty)
+        if not fault.acted:
+            inconclusive(f"the fault ({fault.mode} writes) took no effect in this implementation: {outcome}")
+        return outcome
+
+    def disk_fault(self, mode: Any, **options: Any) -> DiskFault:
+        """Describe a fault on the log of this world."""
+        marker = self.worlds.base / f"fault-{self.rng.randrange(10**9)}"
+        return DiskFault(self.log, mode, marker, **options)
+
+    # --- judging
+
+    def fail(self, finding: Finding, observed: str) -> NoReturn:
+        """Raise a finding with the story of this world."""
+        __tracebackhide__ = True
+        raise ScenarioFailure(finding, observed, self.story())
+
+    def check(self, condition: object, finding: Finding, observed: str) -> None:
+        """Raise ``finding`` unless ``condition``."""
+        __tracebackhide__ = True
+        if not condition:
+            self.fail(finding, observed)
+
+    def story(self) -> str:
+        """What was built and asked, for a failure's text."""
+        built = ", ".join(f"{wp}: {what.lane}" for wp, what in self.mission.work_packages.items())
+        lines = [f"built: mission {self.mission.slug} ({built}) in {self.mission.root}"]
+        lines += [f"asked: {text}" for text in self.asked[-8:]]
+        return "\n".join(lines)
+
+    def answered(self, outcome: Outcome) -> Outcome:
+        """Return an outcome that the implementation gave itself; a finding for a crash, hang or garble."""
+        __tracebackhide__ = True
+        if outcome.broken:
+            self.fail(_BROKEN[outcome.kind], f"{outcome}{_stderr(outcome)}")
+        if outcome.kind is OutcomeKind.UNSUPPORTED:
+            inconclusive(f"it cannot be asked: {outcome.value['reason']}")
+        return outcome
+
+    def accepted(self, outcome: Outcome, what: str) -> Mapping[str, Any]:
+        """Return the answer of an operation that has to succeed (the positive control)."""
+        __tracebackhide__ = True
+        if not self.answered(outcome).ok:
+            self.fail(Finding.LEGAL_REFUSED, f"{what}: {outcome}")
+        return outcome.value
+
+    def declined(self, outcome: Outcome, what: str, finding: Finding = Finding.ILLEGAL_ACCEPTED) -> Mapping[str, Any]:
+        """Return the diagnostic of an operation that has to be refused or to fail."""
+        __tracebackhide__ = True
+        if not self.answered(outcome).declined:
+            self.fail(finding, f"{what}: {outcome}")
+        return outcome.value
+
+    def moved(self, mark: LogMark, outcome: Outcome, work_package: str, to: str) -> Mapping[str, Any]:
+        """Judge a transition that has to succeed: one row, the reported one, and the lane follows (STA-001)."""
+        __tracebackhide__ = True
+        answer = self.accepted(outcome, f"{work_package} -> {to}")
+        self.check(
+            answer["changed"] and answer["event_id"],
+            Finding.WRONG_ROW,
+            f"success for {work_package} -> {to} without changed and event id: {dict(answer)}",
+        )
+        self.one_row(mark, str(answer["event_id"]), work_package, to)
+        return answer
+
+    def one_row(self, mark: LogMark, event_id: str, work_package: str, to: str) -> dict[str, Any]:
+        """Judge that the log gained exactly the one lane transition that was reported."""
+        __tracebackhide__ = True
+        added = self.added(mark)
+        lanes = [row for row in added.rows if row.get("kind") is None and "to_lane" in row]
+        if not any(row.get("event_id") == event_id for row in lanes):
+            self.fail(
+                Finding.ACKED_ROW_MISSING,
+                f"event {event_id} was reported and is not in the log; added: {_ids(added.rows)}",
+            )
+        if len(lanes) != 1:
+            self.fail(
+                Finding.ROW_DUPLICATED, f"one transition was reported, {len(lanes)} rows were added: {_ids(lanes)}"
+            )
+        row = lanes[0]
+        self.check(
+            row.get("wp_id") == work_package and row.get("to_lane") == to,
+            Finding.WRONG_ROW,
+            f"reported {work_package} -> {to}, written {row.get('wp_id')} -> {row.get('to_lane')}",
+        )
+        self.check(
+            self.lane(work_package) == to,
+            Finding.LANE_DISAGREES,
+            f"{work_package} -> {to} was reported; the log adds up to {self.lane(work_package)}",
+        )
+        return row
+
+    def added(self, mark: LogMark) -> Added:
+        """Return what the log gained, once the earlier bytes are seen to be intact and nothing is glued."""
+        __tracebackhide__ = True
+        if not mark.intact:
+            self.fail(Finding.PREFIX_REWRITTEN, "bytes that were in the log before are not there any more")
+        added = mark.added()
+        if added.debris:
+            finding = Finding.GLUED_LINE if b"}{" in added.debris[0] else Finding.TORN_LINE_VISIBLE
+            self.fail(finding, f"a line that is no row: {added.debris[0][:120]!r}")
+        return added
+
+    def untouched(self, mark: LogMark, what: str) -> None:
+        """Judge that the log is what it was."""
+        __tracebackhide__ = True
+        if not mark.unchanged:
+            gained = mark.added().data[:160] if mark.intact else b"(rewritten)"
+            self.fail(Finding.REFUSAL_CHANGED_STATE, f"{what}, and the log changed: {gained!r}")
+
+    def lanes(self, outcome: Outcome) -> dict[str, str | None]:
+        """Return the lanes of a state that has to be readable."""
+        __tracebackhide__ = True
+        return dict(self.accepted(outcome, "the state is readable")["lanes"])
+
+    def diagnosed(self, diagnostic: Mapping[str, Any], work_package: str, to: str) -> None:
+        """Judge a diagnostic of a failed transition: it names everything that STA-003 lists."""
+        __tracebackhide__ = True
+        expected = {
+            "mission": {self.mission.slug, self.mission.mission_id},
+            "work package": {work_package},
+            "requested lane": {to},
+            "event path": {str(self.log), os.path.realpath(self.log)},
+        }
+        missing = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not diagnostic.get(key)]
+        for what, values in expected.items():
+            if not any(str(diagnostic.get(key)) in values for key in _NAMES[what]):
+                missing.append(what)
+        if missing:
+            shown = {key: value for key, value in diagnostic.items() if key != "message"}
+            text = json.dumps(shown, default=str)[:300]
+            self.fail(Finding.WRONG_DIAGNOSTIC, f"the diagnostic does not name {', '.join(missing)}: {text}")
+
+    def settle(self) -> None:
+        """Compare the acknowledgements with the bytes on disk: each event exactly once."""
+        __tracebackhide__ = True
+        if not self.acknowledged:
+            return
+        found = [row.get("event_id") for row in self.rows()]
+        for answer in self.acknowledged:
+            count = found.count(answer["event_id"])
+            if count != 1:
+                finding = Finding.ACKED_ROW_MISSING if count == 0 else Finding.ROW_DUPLICATED
+                self.fail(finding, f"event {answer['event_id']} was acknowledged and is in the log {count} times")
+
+
+def _ask_text(request: Request) -> str:
+    values = request.model_dump(exclude_defaults=True)
+    for key in ("root", "mission", "request"):
+        values.pop(key, None)
+    return f"{request.operation} {' '.join(f'{key}={value}' for key, value in values.items())}".strip()
+
+
+def _stderr(outcome: Outcome) -> str:
+    text = str(outcome.evidence.get("traceback") or outcome.evidence.get("stderr") or "").strip()
+    return f"; it said: ...{text[-300:]}" if text else ""
+
+
+def _ids(rows: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{row.get('event_id')} {row.get('wp_id')}->{row.get('to_lane')}" for row in rows) or "nothing"

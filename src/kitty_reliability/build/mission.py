@@ -1,0 +1,272 @@
+"""A mission on disk in one call: ``mission(tmp_path, work_packages={"WP01": "approved"})``.
+
+Files only: no git, no process. What is written is what released readers accept: complete ``meta.json``, real
+ULIDs, a log of legal rows, task files with every key that readers ask for (interop: sections 1.1 to 1.4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from kitty_reliability.formats.frontmatter import join
+from kitty_reliability.formats.identifiers import is_safe_segment, is_work_package_id, mid8
+from kitty_reliability.formats.lanes import Lane
+from kitty_reliability.formats.mission import TOPOLOGIES, MissionPaths, encode_meta
+
+from .clock import Clock
+from .errors import BuildError
+from .event_log import ROUTES, EventLog
+from .identifiers import Identifiers
+
+__all__ = ["Mission", "WorkPackage", "mission"]
+
+_CONFIG: Final = """\
+protection: {protected_branches: []}
+preflight: {enabled: false}
+project: {uuid: 00000000-0000-4000-8000-000000000000, slug: demo, node_id: d036a097a835, \
+build_id: 00000000-0000-4000-8000-000000000001}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPackage:
+    """What a work package is, when a lane alone does not say enough.
+
+    Arguments:
+        lane: where it is, or the lanes that it went through, in order.
+        title: the heading; also names the file.
+        dependencies, owned_files, subtasks: as in the frontmatter.
+        frontmatter: keys to set; ``drop``: keys to leave out.
+        file: False writes no task file.
+    """
+
+    lane: str | Sequence[str] = "planned"
+    title: str = ""
+    dependencies: Sequence[str] = ()
+    owned_files: Sequence[str] = ()
+    subtasks: Sequence[str] = ()
+    frontmatter: Mapping[str, Any] = field(default_factory=dict)
+    drop: Iterable[str] = ()
+    file: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mission:
+    """A mission that was built: where it is, who it is, and its log to go on with."""
+
+    paths: MissionPaths
+    mission_id: str
+    meta: Mapping[str, Any]
+    log: EventLog
+    work_packages: Mapping[str, WorkPackage]
+
+    @property
+    def root(self) -> Path:
+        """The repository's root."""
+        return self.paths.root
+
+    @property
+    def directory(self) -> Path:
+        """``kitty-specs/<slug>``."""
+        return self.paths.directory
+
+    @property
+    def slug(self) -> str:
+        """The name of the directory."""
+        return self.paths.slug
+
+    @property
+    def lanes(self) -> dict[str, str]:
+        """The lane that each work package was built to, or moved to by the log's verbs."""
+        return {wp: str(lane) for wp, lane in self.log.lanes.items()}
+
+    def task_file(self, work_package: str) -> Path:
+        """Return the path of a work package's file."""
+        return self.paths.tasks / _file_name(work_package, self.work_packages[work_package])
+
+
+def mission(
+    root: Path | str,
+    work_packages: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
+    *,
+    slug: str | None = None,
+    name: str = "demo",
+    seed: str = "kitty",
+    topology: str = "single_branch",
+    meta: Mapping[str, Any] | None = None,
+    meta_drop: Iterable[str] = (),
+    actor: str = "implementer-agent",
+    reviewer: str = "reviewer-agent",
+    clock: Clock | None = None,
+    lane_manifest: Mapping[str, Sequence[str]] | None = None,
+    bootstrap: Literal["genesis", "planned"] = "genesis",
+    tasks: str | None = None,
+    illegal: bool = False,
+    log: bool = True,
+) -> Mission:
+    """Write a mission under ``root`` and return it.
+
+    Arguments:
+        root: the repository's root; it is created when it is missing.
+        work_packages: id -> lane, or the lanes it went through, or a ``WorkPackage``. One planned WP01 when
+            left out. ``"genesis"`` writes no row.
+        slug: the directory's name; ``<name>-<first eight of the id>`` when left out.
+        seed: what the ids are drawn from; two missions in one repository need two names or two seeds.
+        topology: one of ``formats.mission.TOPOLOGIES``.
+        meta, meta_drop: keys of ``meta.json`` to set and to leave out.
+        actor, reviewer: who works and who reviews.
+        clock: where time comes from; a fresh one when left out.
+        lane_manifest: lane id -> work packages; writes ``lanes.json`` when given.
+        bootstrap: how a work package enters the log: ``genesis -> planned``, or the forced
+            ``planned -> planned`` of older writers, which every released version reads.
+        tasks: the text of ``tasks.md``.
+        illegal: allow routes that the lane table does not have.
+        log: False writes no log file.
+
+    Raises:
+        BuildError: an unknown lane, an illegal route, an unsafe slug, a wrong work package id or topology, a
+            mission that is there already.
+    """
+    if topology not in TOPOLOGIES:
+        raise BuildError(f"unknown topology {topology!r}; known: {', '.join(TOPOLOGIES)}")
+    clock = clock or Clock()
+    ids = Identifiers(f"{seed}:{name}")
+    mission_id = ids.ulid(clock.now)
+    chosen = slug if slug is not None else f"{name}-{mid8(mission_id)}"
+    if not is_safe_segment(chosen):
+        raise BuildError(f"slug {chosen!r} is not one safe path segment; write hostile names by hand")
+    paths = MissionPaths.under(Path(root), chosen)
+    packages = _packages({"WP01": "planned"} if work_packages is None else work_packages)
+    values = _meta(chosen, mission_id, topology, clock, meta or {}, meta_drop)
+    events = EventLog(
+        paths.log,
+        mission_slug=chosen,
+        mission_id=values.get("mission_id"),
+        clock=clock,
+        ids=ids,
+        actor=actor,
+        reviewer=reviewer,
+        bootstrap=bootstrap,
+    ).defer()
+    for wp_id, package in packages.items():
+        events.route(wp_id, _route(wp_id, package.lane), illegal=illegal)
+    # Everything that can be wrong is known by now; only then something is written.
+    built = Mission(paths, values.get("mission_id") or mission_id, values, events, packages)
+    try:
+        paths.tasks.mkdir(parents=True)
+    except FileExistsError:
+        raise BuildError(f"mission {chosen!r} exists already; give it another name or seed") from None
+    _project_files(paths.root)
+    paths.meta.write_bytes(encode_meta(values))
+    (paths.directory / "tasks.md").write_bytes((tasks or f"# Tasks of {chosen}\n").encode())
+    for wp_id, package in packages.items():
+        if package.file:
+            (paths.tasks / _file_name(wp_id, package)).write_bytes(_task_file(wp_id, package))
+    if lane_manifest is not None:
+        paths.lanes.write_bytes(_manifest(built, lane_manifest, clock))
+    if log:
+        events.flush()
+    return built
+
+
+def _packages(given: Mapping[str, str | Sequence[str] | WorkPackage]) -> dict[str, WorkPackage]:
+    packages = {}
+    for wp_id, what in given.items():
+        if not is_work_package_id(wp_id):
+            raise BuildError(f"{wp_id!r} is not a work package id such as WP01")
+        packages[wp_id] = what if isinstance(what, WorkPackage) else WorkPackage(what)
+    return packages
+
+
+def _route(wp_id: str, lane: str | Sequence[str]) -> Sequence[str]:
+    if not isinstance(lane, str):
+        return lane
+    try:
+        return ROUTES[Lane(lane)]
+    except (ValueError, KeyError):
+        known = ", ".join(ROUTES)
+        raise BuildError(f"{wp_id}: no route to lane {lane!r}; known: {known}") from None
+
+
+def _meta(
+    slug: str,
+    mission_id: str,
+    topology: str,
+    clock: Clock,
+    overrides: Mapping[str, Any],
+    drop: Iterable[str],
+) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "created_at": clock.text,
+        "friendly_name": slug.replace("-", " "),
+        "mission_id": mission_id,
+        "mission_number": None,
+        "mission_slug": slug,
+        "mission_type": "software-dev",
+        "slug": slug,
+        "target_branch": "main",
+        "topology": topology,
+        "vcs": "git",
+        **overrides,
+    }
+    for key in drop:
+        values.pop(key, None)
+    return values
+
+
+def _project_files(root: Path) -> None:
+    config = root / ".kittify" / "config.yaml"
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_bytes(_CONFIG.encode())
+
+
+def _file_name(wp_id: str, package: WorkPackage) -> str:
+    words = "".join(c if c.isascii() and c.isalnum() else "-" for c in package.title.lower()).strip("-")
+    return f"{wp_id}-{words or 'work'}.md"
+
+
+def _task_file(wp_id: str, package: WorkPackage) -> bytes:
+    number = wp_id.lower()
+    owned = list(package.owned_files) or [f"src/{number}/**"]
+    values: dict[str, Any] = {
+        "work_package_id": wp_id,
+        "title": package.title or f"Work package {wp_id}",
+        "dependencies": list(package.dependencies),
+        "subtasks": list(package.subtasks),
+        "authoritative_surface": owned[0].split("*")[0],
+        "execution_mode": "code_change",
+        "owned_files": owned,
+        **package.frontmatter,
+    }
+    for key in package.drop:
+        values.pop(key, None)
+    return join(values, f"\n# {values.get('title', wp_id)}\n").encode()
+
+
+def _manifest(built: Mission, lanes: Mapping[str, Sequence[str]], clock: Clock) -> bytes:
+    manifest = {
+        "version": 1,
+        "mission_slug": built.slug,
+        "mission_id": built.mission_id,
+        "mission_branch": f"kitty/mission-{built.slug}",
+        "target_branch": built.meta.get("target_branch", "main"),
+        "lanes": [
+            {
+                "lane_id": lane_id,
+                "wp_ids": list(wp_ids),
+                "write_scope": [f"src/{wp_id.lower()}/**" for wp_id in wp_ids],
+                "predicted_surfaces": [],
+                "depends_on_lanes": [],
+                "parallel_group": 0,
+            }
+            for lane_id, wp_ids in lanes.items()
+        ],
+        "computed_at": clock.text,
+        "computed_from": "dependency_graph+ownership",
+    }
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()

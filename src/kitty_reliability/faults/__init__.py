@@ -1,0 +1,1 @@
+"""Break it on purpose: damaged logs, lying disks, killed processes. Every fault says whether it took effect."""

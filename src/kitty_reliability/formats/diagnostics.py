@@ -1,0 +1,190 @@
+"""Diagnostics as one table: a code, the clause it protects, what happened and what to do about it.
+
+Everything that refuses or fails says so with a value from this table (clause STA-003, NFR-005), so that a
+program can match on the code and a person can act on the remediation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = ["TABLE", "Diagnostic", "DiagnosticError", "Entry", "diagnostic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table. ``message`` and ``remediation`` are formatted with the diagnostic's fields."""
+
+    code: str
+    invariant: str
+    message: str
+    remediation: str
+
+
+def _entries(*rows: tuple[str, str, str, str]) -> dict[str, Entry]:
+    return {row[0]: Entry(*row) for row in rows}
+
+
+# fmt: off
+TABLE: Final[dict[str, Entry]] = _entries(
+    # --- identifiers and lookups
+    ("MISSION_IDENTIFIER_UNSAFE", "SEC-001", "mission {mission_slug!r} is not one safe path segment",
+     "name the mission by its directory under kitty-specs/, without separators or dots at the start"),
+    ("MISSION_NOT_FOUND", "STA-007", "no mission {mission_slug!r} under {root}",
+     "check the name against the directories in kitty-specs/"),
+    ("MISSION_METADATA_INVALID", "STA-007", "{path}: {problem}",
+     "repair meta.json or restore it from git; nothing was written"),
+    ("MISSION_OUTSIDE_ROOT", "SEC-003", "{path} leads out of {root}",
+     "replace the symbolic link by the real directory; links out of the repository are not followed"),
+    ("WORK_PACKAGE_IDENTIFIER_UNSAFE", "SEC-002", "work package {work_package_id!r} is not a work package id",
+     "use an id such as WP01"),
+    ("WORK_PACKAGE_NOT_FOUND", "STA-007", "mission {mission_slug} has no work package {work_package_id}",
+     "check the id against the files in tasks/ and the rows of the log"),
+    ("WORK_PACKAGE_FILE_AMBIGUOUS", "STA-007", "several files claim to be {work_package_id}: {files}",
+     "keep one task file for each work package"),
+    ("WORK_PACKAGE_FILE_INVALID", "STA-007", "{path}: {problem}", "repair the frontmatter of the task file"),
+    ("FRONTMATTER_INVALID", "SEC-005", "{path}: {problem}", "repair the YAML between the two --- lines"),
+    # --- the lane table and its guards
+    ("UNKNOWN_LANE", "STA-007", "unknown lane {requested_lane!r}", "use one of: {known}"),
+    ("ILLEGAL_TRANSITION", "STA-007", "illegal transition {from_lane} -> {requested_lane}",
+     "legal next lanes: {legal}; or use force with an actor and a reason"),
+    ("FORCE_REQUIRES_ACTOR_AND_REASON", "STA-007", "force needs an actor and a reason",
+     "say who forces the transition and why"),
+    ("FORCE_TARGET_FORBIDDEN", "STA-007", "{requested_lane} cannot be entered, not even by force",
+     "use one of the nine lanes of a board"),
+    ("ACTOR_REQUIRED", "STA-007", "{from_lane} -> {requested_lane} needs an actor", "say who acts"),
+    ("WORKSPACE_CONTEXT_REQUIRED", "STA-007", "{from_lane} -> {requested_lane} needs a workspace context",
+     "say where the work happens"),
+    ("SUBTASKS_INCOMPLETE", "STA-007", "{from_lane} -> {requested_lane} needs every subtask done",
+     "finish the open subtasks or take them out of the roster"),
+    ("IMPLEMENTATION_EVIDENCE_REQUIRED", "STA-007",
+     "{from_lane} -> {requested_lane} needs evidence of an implementation", "record the implementation first"),
+    ("REVIEWER_APPROVAL_REQUIRED", "STA-007",
+     "{from_lane} -> {requested_lane} needs evidence of an approval: reviewer, reference, verdict approved",
+     "give the approving review as evidence"),
+    ("REASON_REQUIRED", "STA-007", "{from_lane} -> {requested_lane} needs a reason", "say why"),
+    ("REVIEW_REF_REQUIRED", "STA-007", "{from_lane} -> {requested_lane} needs a review reference",
+     "name the review that sends the work back"),
+    ("REVIEW_RESULT_REQUIRED", "STA-007", "{from_lane} -> {requested_lane} needs a review result",
+     "give reviewer, verdict and reference"),
+    ("REVIEW_RESULT_REVIEWER_MISSING", "STA-007", "the review result has no reviewer", "name the reviewer"),
+    ("REVIEW_RESULT_VERDICT_MISSING", "STA-007", "the review result has no verdict", "give the verdict"),
+    ("REVIEW_RESULT_REFERENCE_MISSING", "STA-007", "the review result has no reference", "give the reference"),
+    ("REVIEW_REF_MISMATCH", "STA-007", "review_ref differs from the reference of the review result",
+     "give one reference"),
+    ("REVIEW_EVIDENCE_MISMATCH", "STA-007", "evidence and review result are of two different reviews",
+     "give reviewer, verdict and reference of one review"),
+    ("TRANSITION_CONFLICT", "STA-008", "{work_package_id} is already {requested_lane}, by {holder}",
+     "read the state again; the other actor was first"),
+    # --- the durable append
+    ("EVENT_LOG_NOT_A_FILE", "STA-003", "{path} is not a regular file", "restore the log from git"),
+    ("EVENT_LOG_OUTSIDE_ROOT", "SEC-003", "{path} is a symbolic link", "replace the link by the log itself"),
+    ("EVENT_LOG_UNREADABLE", "STA-003", "{path}: {problem}",
+     "repair or restore the named line; `recover` reads what can be read"),
+    ("EVENT_LOCK_TIMEOUT", "STA-008", "the lock {path} was held for longer than {seconds:g} s",
+     "find the process that holds it; then try again"),
+    ("EVENT_APPEND_FAILED", "STA-003", "the row could not be written: {problem}",
+     "free the disk or the file, then repeat the transition; nothing of it stands"),
+    ("EVENT_APPEND_UNRESOLVED", "STA-006", "the row could not be taken back: {problem}; {stands}",
+     "read the state before repeating the transition"),
+    ("EVENT_READBACK_FAILED", "STA-002", "the row was written but is not on disk: {problem}",
+     "check the disk; then repeat the transition"),
+    ("LANE_DISAGREES", "STA-002", "after the row, {work_package_id} is still {lane_in_force}",
+     "a row with a later time stays in force: check the clocks of the writers (row {outranked_by})"),
+    ("TEXT_NOT_ENCODABLE", "SEC-004", "{field} holds a lone surrogate, which no file can hold",
+     "give well-formed Unicode text"),
+    ("VALUE_INVALID", "STA-007", "{problem}", "send the value in the shape that the protocol names"),
+    # --- rows
+    ("ROW_NOT_UTF8", "LOG-008", "line {line} is not UTF-8: {problem}", "restore the line from git"),
+    ("LOG_BYTE_ORDER_MARK", "LOG-008", "line {line} begins with a byte-order mark",
+     "save the log as UTF-8 without a byte-order mark"),
+    ("ROW_NOT_JSON", "LOG-007", "line {line} is not JSON: {problem}", "restore the line from git"),
+    ("ROW_TORN", "LOG-007", "line {line} is torn: the file ends inside it",
+     "the next append keeps the torn bytes aside; or read with recovery"),
+    ("ROW_NOT_OBJECT", "LOG-009", "line {line} is JSON, but not an object", "one object a line"),
+    ("ROW_REPEATED_KEY", "LOG-009", "line {line} has the key {key!r} twice", "keep one of the two"),
+    ("ROW_TOO_LONG", "LOG-009", "line {line} has {length} bytes; at most {limit} are read",
+     "move the large value into a file and refer to it"),
+    ("ROW_TOO_DEEP", "LOG-009", "line {line} is nested deeper than {limit} levels", "flatten the value"),
+    ("ROW_UNKNOWN_KIND", "LOG-006", "line {line} is of unknown kind {kind!r}",
+     "upgrade the reader, or correct the kind"),
+    ("ROW_AMBIGUOUS_KIND", "LOG-006", "line {line} is both a lane transition and {other}",
+     "split it into two rows"),
+    ("ROW_FIELD_MISSING", "LOG-009", "line {line} has no {key!r}", "complete the row"),
+    ("ROW_FIELD_INVALID", "LOG-009", "line {line}: {key!r} {problem}", "correct the value"),
+    ("EVENT_ID_CONFLICT", "LOG-003", "lines {line} and {other_line} have one event id, {event_id}, and differ",
+     "keep the row that is true; two rows never share an id"),
+    # --- what a reader reports without refusing
+    ("FOREIGN_ROW", "LOG-010", "line {line} belongs to mission {other_mission}; it does not count here",
+     "move the row to the log of its own mission"),
+    ("SNAPSHOT_WRITE_FAILED", "STA-006", "the snapshot could not be written: {problem}",
+     "free the disk or the file; the log is as it was before"),
+    ("UNEXPECTED", "STA-003", "unexpected {problem}", "report this as a defect, with the command and the log"),
+)
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: an entry of the table with the values that fill it."""
+
+    code: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> Entry:
+        """The row of the table."""
+        return TABLE[self.code]
+
+    @property
+    def message(self) -> str:
+        """What happened, with the values filled in."""
+        return self.entry.message.format_map(_Lenient(self.fields))
+
+    @property
+    def remediation(self) -> str:
+        """What to do about it, with the values filled in."""
+        return self.entry.remediation.format_map(_Lenient(self.fields))
+
+    def with_fields(self, **more: Any) -> Diagnostic:
+        """Return the same finding with ``more`` fields; those it already has stay."""
+        return Diagnostic(self.code, {**more, **self.fields})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the flat form that goes over the protocol, into JSON output and into reports."""
+        return {
+            **self.fields,
+            "diagnostic_code": self.code,
+            "violated_invariant": self.entry.invariant,
+            "message": self.message,
+            "remediation": self.remediation,
+        }
+
+
+class DiagnosticError(Exception):
+    """An error that carries a diagnostic; its text is the message and the remedy."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+        super().__init__(f"{diagnostic.code}: {diagnostic.message}; {diagnostic.remediation}")
+
+
+def diagnostic(code: str, **fields: Any) -> DiagnosticError:
+    """Return an exception with the diagnostic ``code``; KeyError when the table has no such code."""
+    TABLE[code]
+    return DiagnosticError(Diagnostic(code, fields))
+
+
+class _Lenient(dict[str, Any]):
+    # A diagnostic must reach the reader even when a value for its text is missing.
+    def __missing__(self, key: str) -> _Blank:
+        return _Blank(key)
+
+
+class _Blank(str):
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return "<" + str(self) + ">"

@@ -1,0 +1,157 @@
+"""Rows of ``status.events.jsonl``: their kinds, their reading with line numbers, their bytes.
+
+A row is its parsed object and the line it stands on, no more: unknown keys stay, so a row can be written back
+without losing anything (clause LOG-006). What a row of each kind must have is in ``row_shapes``.
+
+Two ways of reading:
+
+- ``read_rows``: strict; the first bad line is an error with its number (clauses LOG-007 to LOG-009);
+- ``recover_rows``: what can be read, and a list of what was left out and why (clause LOG-007).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from . import released_rows, row_shapes
+from .diagnostics import Diagnostic, DiagnosticError, diagnostic
+from .profiles import CONTRACT_320, Profile
+from .rows import AnnotationRow, DecisionRow, LaneRow, LifecycleRow, RetrospectiveRow, Row
+from .strict_json import MAX_DEPTH, RepeatedKeyError, TooDeepError, parse
+
+__all__ = [
+    "EVENT_LOG_NAME",
+    "MAX_LINE_BYTES",
+    "AnnotationRow",
+    "DecisionRow",
+    "LaneRow",
+    "LifecycleRow",
+    "RetrospectiveRow",
+    "Row",
+    "encode_row",
+    "read_rows",
+    "recover_rows",
+    "torn_tail",
+]
+
+EVENT_LOG_NAME: Final = "status.events.jsonl"
+
+#: A line longer than this is refused without being parsed. The longest real one has 625 kB.
+MAX_LINE_BYTES: Final = 8 * 1024 * 1024
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+def encode_row(row: Mapping[str, Any]) -> bytes:
+    """Return the line of ``row``, with its newline: keys sorted, ASCII, default separators.
+
+    Raises:
+        ValueError: a value that JSON cannot hold (NaN, infinity).
+    """
+    return (json.dumps(row, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
+
+
+def read_rows(data: bytes, profile: Profile = CONTRACT_320, *, first_line: int = 1) -> list[Row]:
+    """Read every row of a log.
+
+    Arguments:
+        data: the bytes of the log, or of its tail.
+        profile: ``contract-320`` refuses rows of the wrong shape, ``spec-kitty-3.2`` coerces them.
+        first_line: the number of the first line in ``data``.
+
+    Raises:
+        DiagnosticError: the first line that cannot be read, by number.
+    """
+    if not profile.strict_rows:
+        return released_rows.read(data, first_line=first_line)
+    rows: list[Row] = []
+    add = rows.append
+    for number, line, ended in _lines(data, first_line):
+        row = _read_line(line, number, ended=ended)
+        if row is not None:
+            add(row)
+    return rows
+
+
+def recover_rows(data: bytes, profile: Profile = CONTRACT_320) -> tuple[list[Row], list[Diagnostic]]:
+    """Read what can be read of a damaged log.
+
+    Returns:
+        The rows in file order, and a diagnostic for each line that was left out, with its ``line``.
+    """
+    rows: list[Row] = []
+    left_out: list[Diagnostic] = []
+    for number, line, ended in _lines(data, 1):
+        try:
+            if profile.strict_rows:
+                row = _read_line(line, number, ended=ended)
+                if row is not None:
+                    rows.append(row)
+            else:
+                rows.extend(released_rows.read(line, first_line=number))
+        except DiagnosticError as error:
+            left_out.append(error.diagnostic)
+    return rows, left_out
+
+
+def torn_tail(data: bytes) -> bytes:
+    """Return the bytes after the last newline that are not a whole JSON object; empty when there are none.
+
+    A last line that lacks only its newline is whole (clause STA-009).
+    """
+    tail = data[data.rfind(b"\n") + 1 :]
+    if not tail.strip():
+        return b""
+    try:
+        return b"" if isinstance(parse(tail), dict) else tail
+    except ValueError:
+        return tail
+
+
+def _lines(data: bytes, first_line: int) -> Iterator[tuple[int, bytes, bool]]:
+    # Only a newline ends a line: U+2028, U+0085 and their like are legal inside a JSON string.
+    number = first_line
+    start = 0
+    find = data.find
+    while True:
+        end = find(b"\n", start)
+        if end < 0:
+            if start < len(data):
+                yield number, data[start:], False
+            return
+        yield number, data[start:end], True
+        start = end + 1
+        number += 1
+
+
+def _read_line(line: bytes, number: int, *, ended: bool) -> Row | None:
+    if len(line) > MAX_LINE_BYTES:
+        raise diagnostic("ROW_TOO_LONG", line=number, length=len(line), limit=MAX_LINE_BYTES)
+    try:
+        value = parse(line)
+    except RepeatedKeyError as error:
+        raise diagnostic("ROW_REPEATED_KEY", line=number, key=error.key) from None
+    except TooDeepError:
+        raise diagnostic("ROW_TOO_DEEP", line=number, limit=MAX_DEPTH) from None
+    except ValueError as error:
+        if not line.strip():
+            return None
+        raise _not_json(line, number, str(error), ended=ended) from None
+    if value.__class__ is not dict:
+        raise diagnostic("ROW_NOT_OBJECT", line=number)
+    return row_shapes.checked(value, number)
+
+
+def _not_json(line: bytes, number: int, problem: str, *, ended: bool) -> DiagnosticError:
+    if line.startswith(_BOM):
+        return diagnostic("LOG_BYTE_ORDER_MARK", line=number)
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if ended:
+            return diagnostic("ROW_NOT_UTF8", line=number, problem=error.reason)
+    if not ended:
+        return diagnostic("ROW_TORN", line=number)
+    return diagnostic("ROW_NOT_JSON", line=number, problem=problem)

@@ -1,0 +1,110 @@
+"""Processes that can be ended as a whole, and run without what this process's environment would add.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["Finished", "clean_environment", "end_group", "end_processes_with", "run_to_end", "start_group"]
+
+#: Variables of whoever runs the suite that would change what a command does.
+_SCRUBBED: Final = re.compile(
+    r"(GIT|SPEC_KITTY|SPECIFY|XDG|COV_CORE|PYTEST|KITTY)_|PYTHON(?!HOME$)|(HTTPS?|ALL|NO)_PROXY$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that was run.
+
+    ``status`` is None when it had to be killed at its deadline, and negative when a signal ended it.
+    """
+
+    argv: Sequence[str]
+    status: int | None
+    stdout: bytes
+    stderr: bytes
+    #: How long it took, in seconds.
+    seconds: float
+
+
+def clean_environment(added: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without what steers git, Python or spec-kitty, and with ``added``."""
+    kept = {name: value for name, value in os.environ.items() if not _SCRUBBED.match(name)}
+    return kept | dict(added or {})
+
+
+def start_group(argv: Sequence[str], environment: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start ``argv`` as the leader of a process group of its own, so that all of it can be ended.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    return subprocess.Popen(
+        argv,
+        env=dict(environment),
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        **options,
+    )
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill ``process`` and everything in its group, and reap it."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False, capture_output=True)
+    else:
+        # The group outlives its leader; macOS says "not permitted" of one that is ending.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=10)
+
+
+def run_to_end(argv: Sequence[str], environment: Mapping[str, str], directory: Path | str, seconds: float) -> Finished:
+    """Run a command without input and wait for it; after ``seconds`` it is killed with all its children.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    started = time.monotonic()
+    status: int | None = None
+    # Files, not pipes: a child that outlives the command may hold a pipe open for ever.
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = start_group(argv, environment, cwd=directory, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            if status is None:
+                end_group(process)
+        took = time.monotonic() - started
+        stdout.seek(0)
+        stderr.seek(0)
+        return Finished(list(argv), status, stdout.read(), stderr.read(), took)
+
+
+def end_processes_with(variable: str) -> None:
+    """End the processes whose environment holds ``NAME=value``, where the system tells: on Linux."""
+    if sys.platform != "linux":
+        return
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        # Others end meanwhile, or are somebody else's.
+        with contextlib.suppress(OSError):
+            process = int(entry.parent.name)
+            if process != os.getpid() and os.fsencode(variable) in entry.read_bytes().split(b"\0"):
+                os.kill(process, signal.SIGKILL)

@@ -1,0 +1,379 @@
+"""The protocol: what is asked, what is answered, and nothing else (conformance-kit: "Reaching an implementation").
+
+One request value and one outcome serve every way of reaching an implementation. On the wire a request is one
+JSON object a line, ``{"id": 7, "operation": "state", ...}``, and a reply is one JSON object a line with the same
+id and exactly one outcome key, ``{"id": 7, "ok": {...}}``. The runner adds three outcomes that no
+implementation says of itself: crashed, hung, garbled. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, model_validator
+
+__all__ = [
+    "ANSWERS",
+    "PROTOCOL_VERSION",
+    "REQUEST",
+    "Capability",
+    "Events",
+    "EventsAnswer",
+    "Hello",
+    "HelloAnswer",
+    "Materialize",
+    "MaterializeAnswer",
+    "Open",
+    "OpenAnswer",
+    "Outcome",
+    "OutcomeKind",
+    "Reply",
+    "Request",
+    "State",
+    "StateAnswer",
+    "Surface",
+    "SurfaceAnswer",
+    "Transition",
+    "TransitionAnswer",
+    "Trouble",
+    "Unsupported",
+    "protocol_schema",
+]
+
+PROTOCOL_VERSION: Final = 1
+
+
+class Capability(StrEnum):
+    """What an implementation may declare beyond the core operations."""
+
+    #: It moves work packages (``transition``). A viewer does not.
+    WRITE = "write"
+    #: It can list the rows of a log (``events``).
+    EVENTS = "events"
+    #: It writes a snapshot (``materialize``).
+    SNAPSHOT = "snapshot"
+    #: It reads what can be read of a damaged log (``state`` with ``recover``).
+    RECOVERY = "recovery"
+    #: It has a command of its own, whose exit status and output count (``surface``).
+    SURFACE = "surface"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- requests
+
+
+class Hello(_Value):
+    """Say who you are."""
+
+    operation: Literal["hello"] = "hello"
+    protocol: int = PROTOCOL_VERSION
+
+
+class _MissionRequest(_Value):
+    #: Absolute path of the repository.
+    root: str
+    #: Name of the mission's directory under ``kitty-specs/``.
+    mission: str
+
+
+class Open(_MissionRequest):
+    """Find the mission and say where its log is. Changes nothing."""
+
+    operation: Literal["open"] = "open"
+
+
+class Transition(_MissionRequest):
+    """Move a work package to a lane."""
+
+    operation: Literal["transition"] = "transition"
+    work_package: str
+    to: str
+    actor: str | None = None
+    force: bool = False
+    reason: str | None = None
+    review_ref: str | None = None
+    #: ``{"review": {"reviewer", "verdict", "reference"}}``
+    evidence: dict[str, Any] | None = None
+    #: ``{"reviewer", "verdict", "reference", "feedback_path"?}``
+    review_result: dict[str, Any] | None = None
+    workspace_context: str | None = None
+    execution_mode: Literal["worktree", "direct_repo"] = "worktree"
+    policy_metadata: dict[str, Any] | None = None
+
+
+class State(_MissionRequest):
+    """Say which lane each work package is in. Changes nothing."""
+
+    operation: Literal["state"] = "state"
+    #: Read what can be read and report what was left out.
+    recover: bool = False
+
+
+class Events(_MissionRequest):
+    """List the rows of the log as they were understood. Changes nothing."""
+
+    operation: Literal["events"] = "events"
+
+
+class Materialize(_MissionRequest):
+    """Write the snapshot and return it."""
+
+    operation: Literal["materialize"] = "materialize"
+
+
+class Surface(_Value):
+    """Return the command that does ``request``; the runner runs it."""
+
+    operation: Literal["surface"] = "surface"
+    request: Transition | State | Materialize
+    format: Literal["json", "text"] = "json"
+
+
+Request = Hello | Open | Transition | State | Events | Materialize | Surface
+
+#: Validates a request, from Python values or from JSON.
+REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
+
+
+# --- answers
+
+
+class HelloAnswer(_Value):
+    """Who the implementation is and what it claims."""
+
+    name: str
+    version: str
+    protocol: int
+    #: ``contract-320`` or ``spec-kitty-3.2``.
+    profile: str
+    capabilities: frozenset[str] = frozenset()
+    #: What one operation usually takes, in seconds; a deadline is a multiple of it.
+    typical_seconds: float = 0.05
+    #: The longest that a command waits for a lock, in seconds.
+    lock_seconds: float = 10.0
+    #: Missions have to be committed in a git repository.
+    needs_repository: bool = False
+
+
+class OpenAnswer(_Value):
+    """Where the mission is."""
+
+    mission_slug: str
+    mission_id: str | None = None
+    status_events_path: str
+
+
+class TransitionAnswer(_Value):
+    """What a transition did. ``changed: false`` is a no-op and has no event id (STA-001)."""
+
+    changed: bool
+    event_id: str | None = None
+    work_package_id: str
+    from_lane: str | None = None
+    to_lane: str
+    status_events_path: str | None = None
+
+
+class StateAnswer(_Value):
+    """Which lane each work package is in; None where no transition says."""
+
+    #: ``missing``, ``empty``, ``annotations-only``, ``bootstrap-only``, ``no-transitions`` (rows, but none
+    #: of lanes or annotations) or ``active``; None when the implementation cannot tell (LOG-012).
+    log: Literal["missing", "empty", "annotations-only", "bootstrap-only", "no-transitions", "active"] | None
+    lanes: dict[str, str | None]
+    #: What was noticed without refusing, such as rows of another mission.
+    reports: list[dict[str, Any]] = []
+    #: With ``recover``: one diagnostic with ``line`` for each line that was left out.
+    left_out: list[dict[str, Any]] = []
+
+
+class EventRow(_Value):
+    """One row as it was understood."""
+
+    line: Annotated[int, Field(ge=1)]
+    kind: Literal["lane", "annotation", "lifecycle", "decision", "retrospective"]
+    event_id: str | None = None
+
+
+class EventsAnswer(_Value):
+    """The rows in file order."""
+
+    events: list[EventRow]
+
+
+class MaterializeAnswer(_Value):
+    """The snapshot, and the file that holds it."""
+
+    path: str
+    snapshot: dict[str, Any]
+
+
+class SurfaceAnswer(_Value):
+    """A command: argv, what is added to the environment, and where it is run."""
+
+    argv: Annotated[list[str], Field(min_length=1)]
+    env: dict[str, str] = {}
+    cwd: str
+
+
+#: The value that ``ok`` holds, by operation.
+ANSWERS: Final[dict[str, type[_Value]]] = {
+    "hello": HelloAnswer,
+    "open": OpenAnswer,
+    "transition": TransitionAnswer,
+    "state": StateAnswer,
+    "events": EventsAnswer,
+    "materialize": MaterializeAnswer,
+    "surface": SurfaceAnswer,
+}
+
+
+class Trouble(BaseModel):
+    """A diagnostic. Only the message is demanded here; the suite judges the rest (STA-003)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    message: str
+
+
+class Unsupported(BaseModel):
+    """Why the operation is not offered."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    reason: str
+
+
+class Reply(BaseModel):
+    """One reply: the id of the request and exactly one outcome."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: StrictInt
+    ok: dict[str, Any] | None = None
+    #: By rule. Nothing was changed.
+    refused: Trouble | None = None
+    #: It could not be done. Nothing durable happened.
+    failed: Trouble | None = None
+    #: It may or may not have happened.
+    unknown: Trouble | None = None
+    unsupported: Unsupported | None = None
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> Reply:
+        given = [name for name in self.model_fields_set if name != "id"]
+        if len(given) != 1 or getattr(self, given[0]) is None:
+            raise ValueError(f"a reply has exactly one outcome, this one has {', '.join(given) or 'none'}")
+        return self
+
+
+# --- outcomes
+
+
+class OutcomeKind(StrEnum):
+    """What became of an operation. The last three are the runner's word."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    UNSUPPORTED = "unsupported"
+    CRASHED = "crashed"
+    HUNG = "hung"
+    GARBLED = "garbled"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came back for one request.
+
+    ``value`` is the answer for ok, the diagnostic for refused, failed and unknown, ``{"reason": ...}`` for
+    unsupported, and ``{"message": ...}`` for what the runner found. ``evidence`` is what was seen on the
+    way: exit status, stdout, stderr, argv.
+    """
+
+    kind: OutcomeKind
+    value: Mapping[str, Any]
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    #: How long it took, in seconds.
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the implementation claims success."""
+        return self.kind is OutcomeKind.OK
+
+    @property
+    def declined(self) -> bool:
+        """Say whether the implementation claims that nothing durable happened."""
+        return self.kind in (OutcomeKind.REFUSED, OutcomeKind.FAILED)
+
+    @property
+    def broken(self) -> bool:
+        """Say whether the runner had to give up on the operation."""
+        return self.kind in (OutcomeKind.CRASHED, OutcomeKind.HUNG, OutcomeKind.GARBLED)
+
+    def __str__(self) -> str:
+        """One line for a failure message."""
+        text = str(self.value.get("message") or self.value.get("reason") or dict(self.value))
+        code = self.value.get("diagnostic_code")
+        return f"{self.kind} {f'[{code}] ' if code else ''}{text[:400]}"
+
+    @classmethod
+    def success(cls, answer: BaseModel, **evidence: Any) -> Outcome:
+        """Return ok with ``answer``."""
+        return cls(OutcomeKind.OK, answer.model_dump(mode="json"), evidence)
+
+    @classmethod
+    def refused(cls, diagnostic: Mapping[str, Any], **evidence: Any) -> Outcome:
+        """Return refused: against a rule, nothing changed."""
+        return cls(OutcomeKind.REFUSED, diagnostic, evidence)
+
+    @classmethod
+    def failed(cls, diagnostic: Mapping[str, Any], **evidence: Any) -> Outcome:
+        """Return failed: it could not be done, nothing durable happened."""
+        return cls(OutcomeKind.FAILED, diagnostic, evidence)
+
+    @classmethod
+    def unsupported(cls, reason: str) -> Outcome:
+        """Return unsupported: this implementation cannot be asked that."""
+        return cls(OutcomeKind.UNSUPPORTED, {"reason": reason})
+
+
+def protocol_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a line: ``RequestLine``, ``Reply``, and what ``ok`` holds for each operation."""
+    adapters: dict[str, TypeAdapter[Any]] = {"Request": REQUEST, "Reply": TypeAdapter(Reply)}
+    adapters |= {f"{name}_answer": TypeAdapter(model) for name, model in ANSWERS.items()}
+    definitions: dict[str, Any] = {}
+    for name, adapter in adapters.items():
+        schema = adapter.json_schema(ref_template="#/$defs/{model}")
+        definitions |= schema.pop("$defs", {})
+        definitions[name] = schema
+    requests = definitions.pop("Request")["oneOf"]
+    lines = [_with_id(definitions[reference["$ref"].rpartition("/")[2]]) for reference in requests]
+    definitions["RequestLine"] = {"description": "A request as one line: its own keys and an id.", "oneOf": lines}
+    definitions["Reply"] = _exactly_one_outcome(definitions["Reply"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:pytest-kitty:protocol:{PROTOCOL_VERSION}",
+        "title": "pytest-kitty protocol",
+        "description": "What travels between the runner and an implementation under test, one object a line.",
+        "anyOf": [{"$ref": "#/$defs/RequestLine"}, {"$ref": "#/$defs/Reply"}],
+        "$defs": definitions,
+    }
+
+
+def _with_id(request: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **request,
+        "properties": {"id": {"type": "integer"}, **request["properties"]},
+        "required": ["id", "operation", *request.get("required", ())],
+    }
+
+
+def _exactly_one_outcome(reply: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: value["anyOf"][0] if "anyOf" in value else value for name, value in reply["properties"].items()}
+    return {**reply, "properties": properties, "minProperties": 2, "maxProperties": 2}

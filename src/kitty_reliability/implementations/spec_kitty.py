@@ -1,0 +1,375 @@
+"""The released ``spec-kitty`` command, driven from outside: one process an operation, never an import.
+
+What the command claims is passed on as it claims it; nothing is looked up in the log to correct it, for the
+claims are what a suite judges. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .base import Implementation, checked_answer
+from .processes import clean_environment, end_processes_with, run_to_end
+from .protocol import (
+    PROTOCOL_VERSION,
+    Capability,
+    Events,
+    Hello,
+    HelloAnswer,
+    Materialize,
+    MaterializeAnswer,
+    Open,
+    OpenAnswer,
+    Outcome,
+    OutcomeKind,
+    Request,
+    State,
+    Surface,
+    SurfaceAnswer,
+    Transition,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SpecKitty"]
+
+_DEADLINE: Final = 120.0
+_CUT: Final = 20_000
+_LOG: Final = "status.events.jsonl"
+_NOWHERE: Final = "http://127.0.0.1:9"
+#: Keeps it offline, silent about itself, and its text unwrapped.
+_QUIET: Final = {
+    "SPEC_KITTY_ENABLE_SAAS_SYNC": "0",
+    "SPEC_KITTY_SAAS_URL": _NOWHERE,
+    "SPEC_KITTY_ALLOW_PROTECTED_BRANCH_COMMITS": "1",
+    "SPEC_KITTY_NON_INTERACTIVE": "1",
+    "SPEC_KITTY_NO_UPGRADE_CHECK": "1",
+    "SPEC_KITTY_NO_NAG": "1",
+    "SPEC_KITTY_NO_BANNER": "1",
+    "CI": "1",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+    "COLUMNS": "200",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONIOENCODING": "utf-8",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+_OPTION: Final = re.compile(r"^[^\w\n-]*(--[a-z][a-z-]*)", re.MULTILINE)
+#: How the refusals of a rule begin. Anything else that ends badly counts as failed.
+_RULE: Final = re.compile(
+    r"illegal transition|unknown lane|transition\b.* requires|force transitions require|wp already claimed|"
+    r"moving to done requires|cannot resolve subtask roster|\S+ cannot move to|mission_not_found|"
+    r"review_ref must match|review evidence must match|--\S+ (requires|must)\b",
+    re.IGNORECASE,
+)
+#: What ``emit`` lists under its options, by executable: it takes seconds to ask and never changes.
+_flags_of: dict[Path, frozenset[str]] = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Run:
+    """One finished process."""
+
+    argv: list[str]
+    #: None: it had to be killed. Negative: the signal that ended it.
+    exit_status: int | None
+    stdout: str
+    stderr: str
+    seconds: float
+
+    def outcome(self, kind: OutcomeKind, value: Mapping[str, Any]) -> Outcome:
+        evidence = {
+            "argv": self.argv,
+            "exit_status": self.exit_status,
+            "stdout": _cut(self.stdout),
+            "stderr": _cut(self.stderr),
+        }
+        return Outcome(kind, value, evidence, self.seconds)
+
+    def trouble(self, kind: OutcomeKind, message: str) -> Outcome:
+        return self.outcome(kind, {"message": message})
+
+
+class SpecKitty(Implementation):
+    """A session on one ``spec-kitty`` executable, with a home directory of its own.
+
+    Args:
+        executable: the ``spec-kitty`` command of some environment.
+        spec: the text that named it.
+        environment: added to the environment of every process.
+    """
+
+    def __init__(
+        self, executable: Path, *, spec: str = "spec-kitty", environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.spec = spec
+        # Not resolved: an environment's python finds its packages by the path it is called by.
+        self._executable = Path(os.path.abspath(executable))
+        self._given = dict(environment or {})
+        self._private = Path(tempfile.mkdtemp(prefix="kitty-released-"))
+        self._home = self._private / "home"
+        self._own = {**self._quiet(), **self._given}
+
+    @property
+    def deadline(self) -> float:
+        """How long a command may take before it counts as hung, in seconds."""
+        return _DEADLINE
+
+    def sibling(self, environment: Mapping[str, str] | None = None) -> SpecKitty:
+        """Return another session on the same executable, with a home of its own."""
+        added = {**self._given, **(environment or {})}
+        other = SpecKitty(self._executable, spec=self.spec, environment=added)
+        # The first command in an empty home unpacks hundreds of files.
+        if (self._home / ".kittify").is_dir():
+            shutil.copytree(self._home, other._home, symlinks=True, dirs_exist_ok=True)
+        return other
+
+    def close(self) -> None:
+        """End every process that still has our home, and remove it."""
+        end_processes_with(f"HOME={self._home}")
+        shutil.rmtree(self._private, ignore_errors=True)
+
+    def ask(self, request: Request, *, deadline: float | None = None) -> Outcome:
+        """Run the command that does ``request`` and say what it claims."""
+        limit = self.deadline if deadline is None else deadline
+        match request:
+            case Hello():
+                return self._hello(limit)
+            case Open():
+                return _open(request)
+            case Surface():
+                argv = self._argv(request.request, request.format)
+                if isinstance(argv, str):
+                    return Outcome.unsupported(argv)
+                return Outcome.success(SurfaceAnswer(argv=argv, env=self._own, cwd=request.request.root))
+            case Events():
+                return Outcome.unsupported("no command lists the rows of a log")
+        argv = self._argv(request, "json")
+        if isinstance(argv, str):
+            return Outcome.unsupported(argv)
+        run = self._run(argv, request.root, limit)
+        trouble = _broken(run, limit) or _declined(run)
+        if trouble is not None:
+            return trouble
+        told = _object(run.stdout)
+        if told is None:
+            return run.trouble(OutcomeKind.GARBLED, "exit status 0, but stdout is not one JSON object")
+        if "error" in told:
+            return run.trouble(OutcomeKind.GARBLED, f"exit status 0, but an error: {told['error']}")
+        return checked_answer(request, run.outcome(OutcomeKind.OK, _answer(request, told)))
+
+    def _hello(self, limit: float) -> Outcome:
+        run = self._run([str(self._executable), "--version"], str(self._private), limit)
+        trouble = _broken(run, limit) or _declined(run)
+        if trouble is not None:
+            return trouble
+        versions = re.findall(r"\bv(?:ersion\s+)?(\d+\.\d+\S*)", run.stdout)
+        if not versions:
+            return run.trouble(OutcomeKind.GARBLED, "--version prints no version")
+        answer = HelloAnswer(
+            name="spec-kitty",
+            version=versions[-1],
+            protocol=PROTOCOL_VERSION,
+            profile="spec-kitty-3.2",
+            capabilities=frozenset({Capability.WRITE, Capability.SNAPSHOT, Capability.SURFACE}),
+            typical_seconds=max(3.0, round(run.seconds, 1)),
+            lock_seconds=60,
+            needs_repository=True,
+        )
+        return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
+
+    def _argv(self, request: Transition | State | Materialize, form: str) -> list[str] | str:
+        """Return the command for ``request``, or why there is none."""
+        match request:
+            case State(recover=True):
+                return "no command reads what can be read of a damaged log"
+            case State():
+                words = ["tasks", "status"]
+            case Materialize():
+                words = ["status", "materialize"]
+            case Transition():
+                options = _options(request)
+                flags = self._flags()
+                missing = [option for option, _ in options if flags and option not in flags]
+                if missing:
+                    return f"emit of this version has no {' and no '.join(missing)}"
+                if request.policy_metadata is not None:
+                    return "emit has no option for policy_metadata"
+                words = ["status", "emit", request.work_package]
+                for option, value in options:
+                    words += [option] if value is None else [option, value]
+        argv = [str(self._executable), "agent", *words, "--mission", request.mission]
+        return [*argv, "--json"] if form == "json" else argv
+
+    def _flags(self) -> frozenset[str]:
+        """Return the options of ``emit``; empty when it does not say."""
+        if self._executable not in _flags_of:
+            argv = [str(self._executable), "agent", "status", "emit", "--help"]
+            run = self._run(argv, str(self._private), self.deadline)
+            if run.exit_status != 0:
+                return frozenset()
+            _flags_of[self._executable] = frozenset(_OPTION.findall(run.stdout))
+        return _flags_of[self._executable]
+
+    def _quiet(self) -> dict[str, str]:
+        """Make the private directories and return the variables that keep the command offline and quiet."""
+        temporary = self._private / "tmp"
+        for folder in (self._home, temporary):
+            folder.mkdir()
+        (self._home / ".gitconfig").write_text(
+            "[user]\n\tname = Kitty\n\temail = kitty@example.invalid\n"
+            "[commit]\n\tgpgsign = false\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n",
+            encoding="utf-8",
+        )
+        variables = {
+            **_QUIET,
+            "SPEC_KITTY_HOME": str(self._home / ".kittify"),
+            "XDG_CONFIG_HOME": str(self._home / ".config"),
+            "XDG_CACHE_HOME": str(self._home / ".cache"),
+            "XDG_DATA_HOME": str(self._home / ".local" / "share"),
+            "XDG_STATE_HOME": str(self._home / ".local" / "state"),
+            "GIT_CONFIG_GLOBAL": str(self._home / ".gitconfig"),
+        }
+        variables |= dict.fromkeys(("HOME", "USERPROFILE"), str(self._home))
+        variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+        proxies = ("http_proxy", "https_proxy", "all_proxy")
+        return variables | dict.fromkeys([*proxies, *map(str.upper, proxies)], _NOWHERE)
+
+    def _run(self, argv: list[str], directory: str, limit: float) -> _Run:
+        """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
+        try:
+            done = run_to_end(argv, clean_environment(self._own), directory, limit)
+        except OSError as error:
+            return _Run(argv, 127, "", f"cannot be started: {error}", 0.0)
+        return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds)
+
+
+def _open(request: Open) -> Outcome:
+    """Find the mission as the command does: by its directory, on the checked-out branch."""
+    if Path(request.mission).name != request.mission or request.mission in ("", ".."):
+        return Outcome.refused({"message": f"not the name of a mission: {request.mission!r}"})
+    directory = Path(request.root) / "kitty-specs" / request.mission
+    if not directory.is_dir():
+        return Outcome.refused({"message": f"no mission directory {directory}"})
+    try:
+        meta = json.loads((directory / "meta.json").read_bytes())
+        told = meta.get("mission_id")
+    except (OSError, ValueError, AttributeError):
+        told = None
+    answer = OpenAnswer(
+        mission_slug=request.mission,
+        mission_id=told if isinstance(told, str) else None,
+        status_events_path=str(directory / _LOG),
+    )
+    return Outcome.success(answer)
+
+
+def _options(request: Transition) -> list[tuple[str, str | None]]:
+    """Return the options of ``emit`` that say what ``request`` says."""
+    options: list[tuple[str, str | None]] = [("--to", request.to), ("--actor", request.actor or "")]
+    if request.force:
+        options.append(("--force", None))
+    texts = {
+        "--reason": request.reason,
+        "--review-ref": request.review_ref,
+        "--evidence-json": None if request.evidence is None else json.dumps(request.evidence),
+        "--review-result-json": None if request.review_result is None else json.dumps(request.review_result),
+        "--workspace-context": request.workspace_context,
+        "--execution-mode": request.execution_mode if request.execution_mode != "worktree" else None,
+    }
+    return options + [(option, text) for option, text in texts.items() if text is not None]
+
+
+def _answer(request: Transition | State | Materialize, told: dict[str, Any]) -> dict[str, Any]:
+    """Return what the command printed in the words of the protocol; ``checked_answer`` judges its shape."""
+    match request:
+        case Transition():
+            event = told.get("event_id")
+            changed = told.get("changed", told.get("transition_applied"))
+            return {
+                "changed": event is not None if changed is None else changed,
+                "event_id": event,
+                "work_package_id": told.get("work_package_id", told.get("wp_id")),
+                "from_lane": told.get("from_lane"),
+                "to_lane": told.get("to_lane"),
+                "status_events_path": told.get("status_events_path"),
+            }
+        case Materialize():
+            path = Path(request.root) / "kitty-specs" / request.mission / "status.json"
+            return MaterializeAnswer(path=str(path), snapshot=told).model_dump()
+        case State():
+            rows = told.get("work_packages")
+            lanes = {row.get("id"): row.get("lane") for row in rows} if isinstance(rows, list) else None
+            return {"log": None, "lanes": lanes}
+
+
+def _broken(run: _Run, limit: float) -> Outcome | None:
+    """Return hung or crashed, or None when the command ended as a command does."""
+    if run.exit_status is None:
+        return run.trouble(OutcomeKind.HUNG, f"no end after {limit:g} s; killed with its children")
+    if run.exit_status < 0:
+        return run.trouble(OutcomeKind.CRASHED, f"ended by {_signal(-run.exit_status)}")
+    if "Traceback (most recent call last)" in run.stderr and _object(run.stdout) is None:
+        return run.trouble(OutcomeKind.CRASHED, f"traceback: {_last_line(run.stderr)}")
+    return None
+
+
+def _declined(run: _Run) -> Outcome | None:
+    """Return refused or failed, with what the command says of it and nothing invented; None for success."""
+    if run.exit_status == 0:
+        return None
+    told = _object(run.stdout) or _object_at_end(run.stderr)
+    if told is None:
+        # Prose. The parser of the command line says what it does not accept with status 2.
+        kind = OutcomeKind.REFUSED if run.exit_status == 2 else OutcomeKind.FAILED
+        text = (run.stderr.strip() or run.stdout.strip())[-2000:]
+        return run.trouble(kind, text or f"exit status {run.exit_status} without a word")
+    message = str(told.get("error") or told.get("message") or told)
+    refused = "diagnostic_code" not in told and _RULE.match(message)
+    return run.outcome(OutcomeKind.REFUSED if refused else OutcomeKind.FAILED, {**told, "message": message})
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Return the one JSON object that ``text`` is."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _object_at_end(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that ``text`` ends with: warnings may come first."""
+    starts = (match.start() for match in re.finditer(r"^\{", text, re.MULTILINE))
+    return next((value for start in starts if (value := _object(text[start:])) is not None), None)
+
+
+def _text(output: bytes) -> str:
+    """Return what was printed; what is not UTF-8 must not turn into valid JSON."""
+    return output.decode("utf-8", errors="backslashreplace")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CUT else f"{text[:_CUT]}... ({len(text) - _CUT} more)"
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rsplit("\n", 1)[-1]
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,128 @@
+"""The reference as an implementation: the protocol's requests in, its outcomes out. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from kitty_reliability import __version__
+from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError
+from kitty_reliability.formats.profiles import CONTRACT_320, Profile
+from kitty_reliability.implementations import protocol
+from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
+
+from .commands import arguments_for
+from .locations import find_mission
+from .workflow import Workflow
+
+__all__ = ["Reference", "outcome_of"]
+
+#: Invariants whose diagnostics say "could not", not "must not".
+_FAILURES: Final = ("LOG-", "STA-002", "STA-003", "STA-006")
+
+
+class Reference:
+    """Answers one request at a time; raises nothing."""
+
+    workflow_class: type[Workflow] = Workflow
+    #: How this implementation is started as a command.
+    command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
+    name = "reference"
+
+    def __init__(self, profile: Profile = CONTRACT_320) -> None:
+        self.profile = profile
+        self.workflow = self.workflow_class(profile)
+
+    def answer(self, request: protocol.Request) -> Outcome:
+        """Return the outcome of ``request``."""
+        try:
+            outcome: Outcome = getattr(self, request.operation)(request)
+            return outcome
+        except DiagnosticError as error:
+            return outcome_of(error.diagnostic)
+        except OSError as error:
+            problem = f"{type(error).__name__}: {error}"
+            return outcome_of(Diagnostic("UNEXPECTED", {"problem": problem}))
+
+    def hello(self, request: protocol.Hello) -> Outcome:  # noqa: ARG002 - one signature for every operation
+        """Say who this is."""
+        return Outcome.success(
+            protocol.HelloAnswer(
+                name=self.name,
+                version=__version__,
+                protocol=protocol.PROTOCOL_VERSION,
+                profile=self.profile.name,
+                capabilities=frozenset(protocol.Capability),
+                typical_seconds=0.01,
+                lock_seconds=self.workflow.lock_seconds,
+            )
+        )
+
+    def open(self, request: protocol.Open) -> Outcome:
+        """Find the mission."""
+        from kitty_reliability.formats.mission import read_meta
+
+        paths = find_mission(request.root, request.mission)
+        meta = read_meta(paths.meta)
+        return Outcome.success(
+            protocol.OpenAnswer(mission_slug=paths.slug, mission_id=meta.mission_id, status_events_path=str(paths.log))
+        )
+
+    def transition(self, request: protocol.Transition) -> Outcome:
+        """Move a work package."""
+        moved = self.workflow.transition(request)
+        paths = find_mission(request.root, request.mission)
+        return Outcome.success(
+            protocol.TransitionAnswer(
+                changed=moved.event_id is not None,
+                event_id=moved.event_id,
+                work_package_id=request.work_package,
+                from_lane=str(moved.from_lane),
+                to_lane=str(moved.to_lane),
+                status_events_path=str(paths.log),
+            )
+        )
+
+    def state(self, request: protocol.State) -> Outcome:
+        """Say which lane each work package is in."""
+        report = self.workflow.state(request.root, request.mission, recover=request.recover)
+        return Outcome.success(
+            protocol.StateAnswer.model_validate(
+                {
+                    "log": report.log,
+                    "lanes": report.lanes,
+                    "reports": [item.as_dict() for item in report.reports],
+                    "left_out": [item.as_dict() for item in report.left_out],
+                }
+            )
+        )
+
+    def events(self, request: protocol.Events) -> Outcome:
+        """List the rows."""
+        rows = self.workflow.events(request.root, request.mission)
+        return Outcome.success(
+            protocol.EventsAnswer.model_validate(
+                {"events": [{"line": row.line, "kind": row.kind, "event_id": row.event_id} for row in rows]}
+            )
+        )
+
+    def materialize(self, request: protocol.Materialize) -> Outcome:
+        """Write the snapshot."""
+        paths, snapshot = self.workflow.materialize(request.root, request.mission)
+        return Outcome.success(protocol.MaterializeAnswer(path=str(paths.snapshot), snapshot=dict(snapshot)))
+
+    def surface(self, request: protocol.Surface) -> Outcome:
+        """Name the command that does the inner request."""
+        inner = request.request
+        argv = [sys.executable, *self.command, *arguments_for(inner, request.format)]
+        return Outcome.success(protocol.SurfaceAnswer(argv=argv, env={}, cwd=inner.root))
+
+
+def outcome_of(finding: Diagnostic) -> Outcome:
+    """Return refused, failed or unknown for a diagnostic, by the clause that it protects."""
+    value: dict[str, Any] = finding.as_dict()
+    if finding.code == "EVENT_APPEND_UNRESOLVED":
+        return Outcome(OutcomeKind.UNKNOWN, value)
+    if finding.entry.invariant.startswith(_FAILURES) or finding.code == "EVENT_LOCK_TIMEOUT":
+        return Outcome.failed(value)
+    return Outcome.refused(value)

@@ -1,0 +1,83 @@
+"""Writing files so that what is said to be on disk is on disk. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+__all__ = ["append_durably", "cut", "replace_file", "sync_directory", "write_exclusively"]
+
+
+def append_durably(path: Path, data: bytes) -> None:
+    """Add ``data`` at the end of ``path`` and wait until the disk has it.
+
+    Raises:
+        OSError: whatever the system says. Some of the bytes may stand then.
+    """
+    fresh = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY | _NO_FOLLOW, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            # One call is the rule; a disk that takes less is asked again for the rest.
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if fresh:
+        sync_directory(path.parent)
+
+
+def cut(path: Path, size: int) -> None:
+    """Cut ``path`` to ``size`` bytes and wait until the disk has it."""
+    descriptor = os.open(path, os.O_WRONLY | _BINARY | _NO_FOLLOW)
+    try:
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_exclusively(path: Path, data: bytes) -> None:
+    """Write a new file and wait until the disk has it; FileExistsError when there is one."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW, 0o666)
+    try:
+        os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_directory(path.parent)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace ``path`` as a whole: nobody ever sees half of it. For files that can be derived again."""
+    # The name cannot be guessed, so nobody can put a link there first.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a new name in ``directory`` durable, where the platform can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_BINARY: int = getattr(os, "O_BINARY", 0)
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)

@@ -1,0 +1,393 @@
+"""The reducer: rows in, lanes and snapshot out (interop: section 4; clauses LOG-001 to LOG-006, LOG-010 to LOG-012).
+
+Rows may come in any order and in several portions. A portion costs what it holds: a row that is later than
+what its work package already has is folded on top, and only a row that belongs further back makes that one
+work package fold again. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kitty_reliability.formats.diagnostics import Diagnostic, diagnostic
+from kitty_reliability.formats.events import AnnotationRow, LaneRow, RetrospectiveRow, Row
+from kitty_reliability.formats.identifiers import is_safe_segment
+from kitty_reliability.formats.lanes import BOARD_LANES, Lane
+from kitty_reliability.formats.mission import Meta
+from kitty_reliability.formats.profiles import Profile
+from kitty_reliability.formats.snapshot import Snapshot
+
+from .annotations import fold_annotation
+from .retrospectives import retrospective_block
+
+__all__ = ["Reducer", "WorkPackageState"]
+
+_SYNTHETIC_REASONS: Final = ("Force move to ", "move-task: ")
+_APPROVALS: Final = frozenset({Lane.APPROVED, Lane.DONE})
+_SENT_BACK: Final = frozenset({Lane.PLANNED, Lane.IN_PROGRESS})
+
+
+class WorkPackageState:
+    """What the rows of one work package add up to."""
+
+    __slots__ = (
+        "annotations",
+        "annotations_folded",
+        "force_count",
+        "in_force",
+        "overlay",
+        "rejected_when",
+        "rows",
+        "rows_folded",
+        "slots",
+    )
+
+    def __init__(self) -> None:
+        self.rows: list[LaneRow] = []
+        self.annotations: list[AnnotationRow] = []
+        self.restart()
+        self.restart_annotations()
+
+    def restart(self) -> None:
+        """Forget what was folded from lane transitions."""
+        self.rows_folded = 0
+        #: The transition that is in force, None before the first.
+        self.in_force: LaneRow | None = None
+        #: When the last rejection that counted happened.
+        self.rejected_when: Any = None
+        self.force_count = 0
+        #: Runtime slots that transitions set.
+        self.slots: dict[str, Any] = {}
+
+    def restart_annotations(self) -> None:
+        """Forget what was folded from annotations."""
+        self.annotations_folded = 0
+        #: Runtime slots that annotations set. They fold after every transition, so they win.
+        self.overlay: dict[str, Any] = {}
+
+
+class Reducer:
+    """Reduces the rows of one mission under a profile.
+
+    Arguments:
+        profile: the rules (formats.profiles).
+        mission_slug: the name of the mission's directory.
+        mission_id: the ULID of ``meta.json``, None when the mission has none.
+    """
+
+    def __init__(self, profile: Profile, mission_slug: str, mission_id: str | None) -> None:
+        self.profile = profile
+        self.mission_slug = mission_slug
+        self.mission_id = mission_id
+        #: Distinct lane transitions of this mission.
+        self.event_count = 0
+        #: Distinct rows of any kind, this mission's or not.
+        self.row_count = 0
+        #: False as soon as one transition is more than a bootstrap of ``planned``.
+        self.only_bootstrap = True
+        self.reports: list[Diagnostic] = []
+        self._seen: dict[str, Row] = {}
+        self._packages: dict[str, WorkPackageState] = {}
+        self._retrospectives: list[RetrospectiveRow] = []
+        self._first: LaneRow | None = None
+        self._newest: LaneRow | None = None
+
+    # --- taking rows in
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take ``rows`` in.
+
+        Raises:
+            DiagnosticError: EVENT_ID_CONFLICT naming both lines (LOG-003), or a row that cannot be ordered.
+        """
+        touched: dict[str, WorkPackageState] = {}
+        for row in rows:
+            if self._is_repetition(row):
+                continue
+            self.row_count += 1
+            if isinstance(row, LaneRow):
+                if self._is_foreign(row):
+                    self.reports.append(_foreign(row))
+                    continue
+                self._count(row)
+                package = touched[row.wp_id] = self._package(row.wp_id)
+                package.rows.append(row)
+            elif isinstance(row, AnnotationRow):
+                package = touched[row.wp_id] = self._package(row.wp_id)
+                package.annotations.append(row)
+            elif isinstance(row, RetrospectiveRow):
+                self._retrospectives.append(row)
+        for package in touched.values():
+            self._fold(package)
+
+    def _is_repetition(self, row: Row) -> bool:
+        """Say whether the row was taken in before (LOG-002); refuse one id with two contents (LOG-003)."""
+        if not self.profile.annotations_count_once and not isinstance(row, LaneRow):
+            return False
+        event_id = row.data.get("event_id")
+        if event_id is None:
+            return False
+        try:
+            earlier = self._seen.setdefault(event_id, row)
+        except TypeError:
+            raise _unusable(row, "event_id") from None
+        if earlier is row:
+            return False
+        if self.profile.conflicting_ids_refused and earlier.data != row.data:
+            raise diagnostic(
+                "EVENT_ID_CONFLICT",
+                event_id=event_id,
+                line=earlier.line,
+                other_line=row.line,
+                lines=[earlier.line, row.line],
+            )
+        return True
+
+    def _is_foreign(self, row: LaneRow) -> bool:
+        """Say whether the row is another mission's (LOG-010). The id decides; without one, the slug."""
+        if not self.profile.foreign_rows_ignored:
+            return False
+        mission_id = row.data.get("mission_id")
+        if mission_id and self.mission_id:
+            return bool(mission_id != self.mission_id)
+        slug = row.data.get("mission_slug") or row.data.get("feature_slug")
+        return bool(slug) and slug != self.mission_slug
+
+    def _package(self, wp_id: str) -> WorkPackageState:
+        package = self._packages.get(wp_id)
+        if package is None:
+            package = self._packages[wp_id] = WorkPackageState()
+        return package
+
+    def _count(self, row: LaneRow) -> None:
+        self.event_count += 1
+        if self.only_bootstrap and not _is_bootstrap(row):
+            self.only_bootstrap = False
+        try:
+            if self._newest is None or self._order(self._newest) < self._order(row):
+                self._newest = row
+            if self._first is None or self._order(row) < self._order(self._first):
+                self._first = row
+        except TypeError:
+            raise _unusable(row, "at") from None
+
+    # --- folding
+
+    def _order(self, row: LaneRow | AnnotationRow) -> tuple[Any, str]:
+        """Return what rows are sorted by: when they happened (LOG-005), then the event id."""
+        return row.when, row.data["event_id"]
+
+    def _sort(self, rows: list[Any], start: int) -> bool:
+        """Put ``rows`` in order; say whether those from ``start`` on were at their place already."""
+        order = self._order
+        if not rows:
+            return True
+        try:
+            previous = order(rows[max(start - 1, 0)])
+            for row in rows[max(start, 1) :]:
+                current = order(row)
+                if current < previous:
+                    rows.sort(key=order)
+                    return False
+                previous = current
+        except TypeError:
+            raise _unusable(rows[-1], "at") from None
+        return True
+
+    def _fold(self, package: WorkPackageState) -> None:
+        if not self._sort(package.rows, package.rows_folded):
+            package.restart()
+        for row in package.rows[package.rows_folded :]:
+            if not self._is_outranked(package, row):
+                self._apply(package, row)
+        package.rows_folded = len(package.rows)
+        if not self._sort(package.annotations, package.annotations_folded):
+            package.restart_annotations()
+        for annotation in package.annotations[package.annotations_folded :]:
+            fold_annotation(package.overlay, annotation.delta)
+        package.annotations_folded = len(package.annotations)
+
+    def _is_outranked(self, package: WorkPackageState, row: LaneRow) -> bool:
+        """Say whether a rejection of the same instant stands against ``row`` (LOG-004)."""
+        in_force = package.in_force
+        if in_force is None or in_force.when != row.when:
+            return False
+        if self.profile.every_rejection_outranks:
+            return package.rejected_when == row.when and row.data["to_lane"] in _APPROVALS
+        return _is_rollback(in_force) and not _is_rollback(row)
+
+    def _apply(self, package: WorkPackageState, row: LaneRow) -> None:
+        package.in_force = row
+        if _is_rejection(row):
+            package.rejected_when = row.when
+        data = row.data
+        if data["force"]:
+            package.force_count += 1
+        source, target = data["from_lane"], data["to_lane"]
+        slots = package.slots
+        if source == Lane.PLANNED and target == Lane.CLAIMED:
+            _claim(slots, data.get("policy_metadata") or {})
+        result = data.get("review_result")
+        if result is not None or source == Lane.IN_REVIEW:
+            slots["review_result"] = _review_result(result)
+        slots.pop("cancellation_reason", None)
+        slots.pop("reason_source", None)
+        if target == Lane.CANCELED:
+            slots["cancellation_reason"] = data.get("reason")
+            slots["reason_source"] = _reason_source(data)
+
+    # --- answers
+
+    @property
+    def work_packages(self) -> list[str]:
+        """The ids that any row of this mission names, sorted."""
+        return sorted(self._packages)
+
+    def lane(self, wp_id: str) -> Lane | None:
+        """Return the lane in force, None when no transition of this mission moved the work package."""
+        row = self.row_in_force(wp_id)
+        return None if row is None else Lane(row.to_lane)
+
+    def row_in_force(self, wp_id: str) -> LaneRow | None:
+        """Return the transition that decides the lane, None when there is none."""
+        package = self._packages.get(wp_id)
+        return None if package is None else package.in_force
+
+    def subtasks(self, wp_id: str) -> dict[str, str]:
+        """Return the recorded state of each subtask of a work package."""
+        package = self._packages.get(wp_id)
+        return {} if package is None else dict(package.overlay.get("subtasks") or {})
+
+    def has_event(self, event_id: str) -> bool:
+        """Say whether a row with this id was taken in."""
+        return event_id in self._seen
+
+    def log_state(self) -> str:
+        """Return what the rows amount to: one of the four answers of LOG-012 that a present log can give."""
+        if self.event_count:
+            return "bootstrap-only" if self.only_bootstrap else "active"
+        if any(package.annotations for package in self._packages.values()):
+            return "annotations-only"
+        return "no-transitions" if self.row_count else "empty"
+
+    def snapshot(self, meta: Meta) -> Snapshot:
+        """Return the snapshot of ``status.json`` (LOG-011)."""
+        summary = dict.fromkeys((str(lane) for lane in BOARD_LANES), 0)
+        work_packages: dict[str, dict[str, Any]] = {}
+        for wp_id in self.work_packages:
+            entry = work_packages[wp_id] = self.entry(wp_id)
+            if entry["lane"] in summary:
+                summary[entry["lane"]] += 1
+        first = {} if self._first is None else self._first.data
+        slug = first.get("mission_slug") or first.get("feature_slug") or ""
+        newest = self._newest
+        snapshot: Snapshot = {
+            "event_count": self.event_count,
+            "last_event_id": None if newest is None else newest.data["event_id"],
+            "materialized_at": "" if newest is None else newest.data["at"],
+            "mission_number": _mission_number(meta, self.mission_slug),
+            "mission_slug": slug if is_safe_segment(slug) else "",
+            "mission_type": meta.mission_type,
+            "summary": summary,
+            "work_packages": work_packages,
+        }
+        block = retrospective_block(self._retrospectives)
+        if block is not None:
+            snapshot["retrospective"] = block
+        return snapshot
+
+    def entry(self, wp_id: str) -> dict[str, Any]:
+        """Return the slots of one work package, as the snapshot has them."""
+        package = self._packages[wp_id]
+        row = package.in_force
+        if row is None:
+            actor, lane, at, event_id = package.annotations[0].data["actor"], Lane.UNINITIALIZED, None, None
+        else:
+            data = row.data
+            actor, lane, at, event_id = data["actor"], data["to_lane"], data["at"], data["event_id"]
+        return {
+            "lane": str(lane),
+            "actor": _actor_name(actor),
+            "last_transition_at": at,
+            "last_event_id": event_id,
+            "force_count": package.force_count,
+            **package.slots,
+            **package.overlay,
+        }
+
+
+def _is_bootstrap(row: LaneRow) -> bool:
+    data = row.data
+    if data["to_lane"] != Lane.PLANNED:
+        return False
+    return data["from_lane"] == Lane.GENESIS or bool(data["from_lane"] == Lane.PLANNED and data["force"])
+
+
+def _is_rejection(row: LaneRow) -> bool:
+    data = row.data
+    if data["to_lane"] not in _SENT_BACK:
+        return False
+    if data["from_lane"] == Lane.IN_REVIEW:
+        return True
+    return data["from_lane"] in (Lane.FOR_REVIEW, Lane.APPROVED) and data.get("review_ref") is not None
+
+
+def _is_rollback(row: LaneRow) -> bool:
+    # What released 3.2.x protects: rejections to in_progress, and no others.
+    data = row.data
+    if data["to_lane"] != Lane.IN_PROGRESS:
+        return False
+    return data["from_lane"] == Lane.IN_REVIEW or (
+        data["from_lane"] == Lane.FOR_REVIEW and data.get("review_ref") is not None
+    )
+
+
+def _claim(slots: dict[str, Any], policy: dict[str, Any]) -> None:
+    for name in ("shell_pid", "shell_pid_created_at"):
+        if policy.get(name) is not None:
+            slots[name] = policy[name]
+    if policy.get("agent"):
+        slots["agent"] = policy["agent"]
+
+
+def _review_result(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    kept = {key: result[key] for key in ("reviewer", "verdict", "reference")}
+    if result.get("feedback_path") is not None:
+        kept["feedback_path"] = result["feedback_path"]
+    return kept
+
+
+def _reason_source(data: dict[str, Any]) -> str:
+    recorded = data.get("reason_source")
+    if recorded is not None:
+        return str(recorded)
+    reason = data.get("reason") or ""
+    if not reason.strip() or reason.startswith(_SYNTHETIC_REASONS):
+        return "synthetic"
+    return "operator"
+
+
+def _actor_name(actor: Any) -> str:
+    if isinstance(actor, dict):
+        return actor.get("tool") or actor.get("role") or ""
+    return str(actor)
+
+
+def _mission_number(meta: Meta, slug: str) -> str:
+    if meta.mission_number is not None:
+        return str(meta.mission_number)
+    digits = re.match(r"(\d+)-", meta.mission_slug or slug, re.ASCII)
+    return str(int(digits[1])) if digits else ""
+
+
+def _foreign(row: LaneRow) -> Diagnostic:
+    other = row.data.get("mission_slug") or row.data.get("mission_id") or "?"
+    return diagnostic("FOREIGN_ROW", line=row.line, other_mission=other, event_id=row.data["event_id"]).diagnostic
+
+
+def _unusable(row: Row, key: str) -> Exception:
+    return diagnostic("ROW_FIELD_INVALID", line=row.line, key=key, problem="cannot be compared with other rows")

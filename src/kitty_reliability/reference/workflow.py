@@ -1,0 +1,323 @@
+"""The operations of the reference: one method each, diagnostics raised, nothing printed. PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ulid import ULID
+
+from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError, diagnostic
+from kitty_reliability.formats.events import Row, read_rows, recover_rows
+from kitty_reliability.formats.identifiers import is_work_package_id
+from kitty_reliability.formats.instants import spell
+from kitty_reliability.formats.lanes import BOARD_LANES, Lane, UnknownLaneError, lane_from_input
+from kitty_reliability.formats.mission import Meta, MissionPaths, read_meta
+from kitty_reliability.formats.profiles import CONTRACT_320, Profile
+from kitty_reliability.formats.snapshot import Snapshot, encode_snapshot
+from kitty_reliability.formats.work_package import find_work_package, read_work_package
+from kitty_reliability.implementations.protocol import Transition
+
+from .files import replace_file
+from .locations import find_mission
+from .reducer import Reducer
+from .store import LogStore
+from .transitions import Context, Rules
+
+__all__ = ["Moved", "StateReport", "Workflow"]
+
+#: Lanes in which one actor has a work package in hand; another's request for the same lane is a conflict.
+_HELD: Final = frozenset({Lane.CLAIMED, Lane.IN_PROGRESS, Lane.IN_REVIEW})
+
+#: A clock that stands still or lags by less than this is stepped over; more is a fault that is told.
+_TOLERATED_LAG: Final = timedelta(seconds=1)
+
+_STORES_KEPT: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a transition did; ``event_id`` is None when nothing had to be done."""
+
+    event_id: str | None
+    from_lane: Lane
+    to_lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """What a log says: how much there is of it, the lanes, and what was noticed."""
+
+    log: str
+    lanes: dict[str, str | None]
+    reports: list[Diagnostic]
+    left_out: list[Diagnostic]
+
+
+class Workflow:
+    """The reference under one profile.
+
+    Arguments:
+        now: returns the moment that a new row is dated by.
+        lock_seconds: the longest wait for a mission's lock.
+    """
+
+    store_class: type[LogStore] = LogStore
+    reducer_class: type[Reducer] = Reducer
+    rules_class: type[Rules] = Rules
+
+    def __init__(
+        self,
+        profile: Profile = CONTRACT_320,
+        *,
+        now: Callable[[], datetime] | None = None,
+        lock_seconds: float = 10.0,
+    ) -> None:
+        self.profile = profile
+        self.lock_seconds = lock_seconds
+        self.rules = self.rules_class(profile)
+        self._now = now or (lambda: datetime.now(UTC))
+        self._stores: dict[MissionPaths, LogStore] = {}
+
+    # --- writing
+
+    def transition(self, request: Transition) -> Moved:
+        """Move a work package: check, append, read back, compare the lane, write the snapshot.
+
+        Raises:
+            DiagnosticError: nothing was changed then (EVENT_APPEND_UNRESOLVED says what may stand).
+        """
+        fields: dict[str, Any] = {
+            "mission_slug": request.mission,
+            "work_package_id": request.work_package,
+            "requested_lane": request.to,
+        }
+        try:
+            self._require_encodable(request)
+            paths = find_mission(request.root, request.mission)
+            fields["status_events_path"] = str(paths.log)
+            if not is_work_package_id(request.work_package):
+                raise diagnostic("WORK_PACKAGE_IDENTIFIER_UNSAFE")
+            target = self._target(request.to)
+            fields["requested_lane"] = str(target)
+            meta = read_meta(paths.meta)
+            fields["mission_id"] = meta.mission_id
+            store = self._store(paths)
+            with store.locked():
+                reducer = self._open(store, meta)
+                source = reducer.lane(request.work_package) or Lane.GENESIS
+                fields["from_lane"] = str(source)
+                self._require_work_package(paths, reducer, request.work_package)
+                if source == target and not request.force:
+                    return self._stay(reducer, request, target)
+                context = self._context(paths, reducer, request)
+                refused = self.rules.check(source, target, context)
+                if refused is not None:
+                    raise DiagnosticError(refused)
+                row = self._row(reducer, meta, request, source, target)
+                self._commit(store, meta, row)
+            return Moved(row["event_id"], source, target)
+        except DiagnosticError as error:
+            raise DiagnosticError(error.diagnostic.with_fields(**fields)) from error
+
+    def _open(self, store: LogStore, meta: Meta) -> Reducer:
+        try:
+            return store.open_for_append(meta)
+        except DiagnosticError as error:
+            cause = error.diagnostic
+            if cause.entry.invariant.startswith("LOG-"):
+                raise diagnostic(
+                    "EVENT_LOG_UNREADABLE",
+                    path=str(store.paths.log),
+                    problem=cause.message,
+                    cause=cause.code,
+                    **{key: cause.fields[key] for key in ("line", "lines") if key in cause.fields},
+                ) from error
+            raise
+
+    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+        before = store.size
+        store.append(row)
+        self._require_lane(store, before, row)
+        try:
+            replace_file(store.paths.snapshot, encode_snapshot(store.reducer.snapshot(meta)))
+        except (OSError, UnicodeEncodeError) as error:
+            store.take_back(before)
+            raise diagnostic("SNAPSHOT_WRITE_FAILED", problem=str(error)) from error
+
+    def _require_lane(self, store: LogStore, before: int, row: dict[str, Any]) -> None:
+        """Take the row back unless the log, reduced, says what was asked for (STA-002)."""
+        in_force = store.reducer.row_in_force(row["wp_id"])
+        if in_force is not None and in_force.to_lane == row["to_lane"]:
+            return
+        store.take_back(before)
+        raise diagnostic(
+            "LANE_DISAGREES",
+            lane_in_force=None if in_force is None else in_force.to_lane,
+            outranked_by=None if in_force is None else in_force.event_id,
+        )
+
+    def _stay(self, reducer: Reducer, request: Transition, lane: Lane) -> Moved:
+        """Answer a request for the lane that is in force: nothing to do, unless somebody else holds it."""
+        in_force = reducer.row_in_force(request.work_package)
+        holder = None if in_force is None else in_force.data["actor"]
+        if lane in _HELD and request.actor and holder != request.actor:
+            raise diagnostic("TRANSITION_CONFLICT", holder=holder)
+        return Moved(None, lane, lane)
+
+    def _row(self, reducer: Reducer, meta: Meta, request: Transition, source: Lane, target: Lane) -> dict[str, Any]:
+        at = self._moment(reducer, request.work_package)
+        row: dict[str, Any] = {
+            "actor": request.actor or "unknown",
+            "at": spell(at),
+            "event_id": str(ULID.from_datetime(at)),
+            "evidence": request.evidence,
+            "execution_mode": request.execution_mode,
+            "force": request.force,
+            "from_lane": str(source),
+            "mission_slug": request.mission,
+            "policy_metadata": request.policy_metadata,
+            "reason": request.reason,
+            "review_ref": request.review_ref,
+            "to_lane": str(target),
+            "wp_id": request.work_package,
+        }
+        if meta.mission_id is not None:
+            row["mission_id"] = meta.mission_id
+        if request.review_result is not None:
+            row["review_result"] = request.review_result
+        return row
+
+    def _moment(self, reducer: Reducer, work_package: str) -> datetime:
+        now = self._now()
+        in_force = reducer.row_in_force(work_package)
+        if in_force is None:
+            return now
+        latest = datetime.fromisoformat(in_force.data["at"])
+        latest = latest if latest.tzinfo else latest.replace(tzinfo=UTC)
+        if now <= latest < now + _TOLERATED_LAG:
+            return latest + timedelta(microseconds=1)
+        return now
+
+    # --- reading
+
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        """Say which lane each work package is in. Changes nothing, takes no lock (STA-010).
+
+        Raises:
+            DiagnosticError: the mission cannot be found, or its log cannot be read.
+        """
+        paths = find_mission(root, slug)
+        meta = read_meta(paths.meta)
+        left_out: list[Diagnostic] = []
+        store = self._store(paths)
+        if recover:
+            reducer, left_out = self._recovered(paths, meta)
+        else:
+            reducer = store.read(meta)
+        lanes = {wp_id: reducer.lane(wp_id) for wp_id in reducer.work_packages}
+        return StateReport(
+            "missing" if not paths.log.exists() else reducer.log_state(),
+            {wp_id: None if lane is None else str(lane) for wp_id, lane in lanes.items()},
+            reducer.reports,
+            left_out,
+        )
+
+    def _recovered(self, paths: MissionPaths, meta: Meta) -> tuple[Reducer, list[Diagnostic]]:
+        data = paths.log.read_bytes() if paths.log.is_file() else b""
+        rows, left_out = recover_rows(data, self.profile)
+        reducer = self.reducer_class(self.profile, paths.slug, meta.mission_id)
+        for row in rows:
+            try:
+                reducer.add([row])
+            except DiagnosticError as error:
+                left_out.append(error.diagnostic)
+        return reducer, left_out
+
+    def events(self, root: str, slug: str) -> list[Row]:
+        """Return the rows of a log in file order.
+
+        Raises:
+            DiagnosticError: the mission cannot be found, or its log cannot be read.
+        """
+        paths = find_mission(root, slug)
+        self._store(paths).read(read_meta(paths.meta))
+        data = paths.log.read_bytes() if paths.log.exists() else b""
+        return read_rows(data, self.profile)
+
+    def materialize(self, root: str, slug: str) -> tuple[MissionPaths, Snapshot]:
+        """Write the snapshot and return it; a file that has these bytes already is left alone (LOG-011)."""
+        paths = find_mission(root, slug)
+        meta = read_meta(paths.meta)
+        snapshot = self._store(paths).read(meta).snapshot(meta)
+        data = encode_snapshot(snapshot)
+        if not paths.snapshot.exists() or paths.snapshot.read_bytes() != data:
+            replace_file(paths.snapshot, data)
+        return paths, snapshot
+
+    # --- what a transition needs to know
+
+    def _store(self, paths: MissionPaths) -> LogStore:
+        store = self._stores.pop(paths, None)
+        if store is None:
+            store = self.store_class(
+                paths, self.profile, lock_seconds=self.lock_seconds, reducer_class=self.reducer_class
+            )
+        self._stores[paths] = store
+        if len(self._stores) > _STORES_KEPT:
+            del self._stores[next(iter(self._stores))]
+        return store
+
+    def _target(self, text: str) -> Lane:
+        try:
+            return lane_from_input(text)
+        except UnknownLaneError:
+            raise diagnostic("UNKNOWN_LANE", known=", ".join(BOARD_LANES)) from None
+
+    def _require_work_package(self, paths: MissionPaths, reducer: Reducer, work_package: str) -> None:
+        if reducer.row_in_force(work_package) is None and find_work_package(paths.tasks, work_package) is None:
+            raise diagnostic("WORK_PACKAGE_NOT_FOUND")
+
+    def _context(self, paths: MissionPaths, reducer: Reducer, request: Transition) -> Context:
+        return Context(
+            actor=request.actor,
+            force=request.force,
+            reason=request.reason,
+            workspace_context=request.workspace_context,
+            subtasks_complete=self._subtasks_complete(paths, reducer, request),
+            implementation_evidence_present=reducer.row_in_force(request.work_package) is not None,
+            evidence=request.evidence,
+            review_ref=request.review_ref,
+            review_result=request.review_result,
+        )
+
+    def _subtasks_complete(self, paths: MissionPaths, reducer: Reducer, request: Transition) -> bool:
+        """The roster of the task file, each subtask recorded as done. No roster, nothing open."""
+        if request.force or request.to.strip().lower() != Lane.FOR_REVIEW:
+            return True
+        path = find_work_package(paths.tasks, request.work_package)
+        roster = read_work_package(path).subtasks if path is not None else None
+        recorded = reducer.subtasks(request.work_package)
+        return all(recorded.get(name) == Lane.DONE for name in roster or ())
+
+    def _require_encodable(self, request: Transition) -> None:
+        """Refuse text that no file can hold before anything is written (SEC-004)."""
+        for name, value in request.model_dump().items():
+            if _has_surrogate(value):
+                raise diagnostic("TEXT_NOT_ENCODABLE", field=name)
+
+
+def _has_surrogate(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            return True
+        return False
+    if isinstance(value, dict):
+        return any(_has_surrogate(key) or _has_surrogate(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(_has_surrogate(item) for item in value)
+    return False

@@ -1,0 +1,1 @@
+"""The pytest plugin. Empty: whatever stands here is imported by every pytest run."""

@@ -1,0 +1,219 @@
+"""The pytest plugin: options, markers, header, fixtures, summary. Thin; the library does the work.
+
+Nothing is imported here but pytest and this package's own small modules: an installed plugin taxes every run in
+its environment, used or not. PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .fixtures import (
+    kitty,
+    kitty_event_log,
+    kitty_implementation,
+    kitty_mission,
+    kitty_mission_factory,
+    kitty_repository,
+    kitty_repository_factory,
+)
+
+if TYPE_CHECKING:
+    from .report import ClauseReport
+    from .session import KittySession
+
+__all__ = [
+    "kitty",
+    "kitty_event_log",
+    "kitty_implementation",
+    "kitty_mission",
+    "kitty_mission_factory",
+    "kitty_repository",
+    "kitty_repository_factory",
+]
+
+_MARKERS = (
+    "kitty(*, work_packages, slug, topology, meta): what the kitty_mission and kitty_repository of this test hold.",
+    "kitty_clause(id): the clause of the contract that this scenario decides.",
+)
+
+session_key = pytest.StashKey["KittySession"]()
+report_key = pytest.StashKey["ClauseReport"]()
+
+
+class _Hooks:
+    """Hooks that this plugin offers."""
+
+    @pytest.hookspec
+    def pytest_kitty_implementations(self, config: pytest.Config) -> Mapping[str, Any] | None:
+        """Return implementations by name: a spec such as ``exec:./bin/mine``, or what makes a Python object."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register the hooks that others can implement."""
+    pluginmanager.add_hookspecs(_Hooks)
+
+
+# Help texts: capital first letter, no full stop for one phrase. Every dest begins with kitty_.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options and their ini keys; a flag wins over the ini file."""
+    group = parser.getgroup("kitty", "kitty: fixtures and conformance for spec-kitty missions")
+    group.addoption(
+        "--kitty-implementation",
+        metavar="SPEC",
+        dest="kitty_implementation",
+        help="Implementation under test: a name, python:PKG.MOD:NAME, exec:COMMAND, spec-kitty[:VERSION]",
+    )
+    group.addoption(
+        "--kitty-profile",
+        metavar="NAME",
+        dest="kitty_profile",
+        help="Profile to judge by: contract-320 or spec-kitty-3.2 (default: the one it declares)",
+    )
+    group.addoption(
+        "--kitty-seed",
+        metavar="N",
+        type=int,
+        dest="kitty_seed",
+        help="Seed that slugs, actors and orders are drawn from (default: a new one each run)",
+    )
+    group.addoption(
+        "--kitty-clause",
+        metavar="ID",
+        action="append",
+        dest="kitty_clauses",
+        help="Run the scenarios of this clause only, such as STA-002; may be repeated",
+    )
+    parser.addini("kitty_implementation", "Implementation under test, as --kitty-implementation")
+    parser.addini("kitty_profile", "Profile to judge by, as --kitty-profile")
+    parser.addini("kitty_seed", "Seed, as --kitty-seed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and find the implementation when one was named."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.getoption("kitty_seed") is None and config.getini("kitty_seed"):
+        if not config.getini("kitty_seed").strip().isdigit():
+            raise pytest.UsageError(f"kitty_seed: {config.getini('kitty_seed')!r} is no number")
+    elif config.getoption("kitty_seed") is None:
+        workerinput = getattr(config, "workerinput", None)
+        seed = workerinput["kitty_seed"] if workerinput else random.SystemRandom().randrange(2**31)
+        config.option.kitty_seed = seed
+    config.pluginmanager.register(_Reports(config), "kitty-reports")
+    if _named(config):
+        kitty_session(config).connect_or_stop()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what the implementation under test started."""
+    session = config.stash.get(session_key, None)
+    if session is not None:
+        session.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give every xdist worker the seed of this run."""
+    node.workerinput["kitty_seed"] = int(_setting(node.config, "kitty_seed"))
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which implementation and profile, when one was named."""
+    return kitty_session(config).header() if _named(config) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the scenarios of the clauses that were asked for."""
+    for item in items:
+        _clauses(item)
+    wanted = config.getoption("kitty_clauses")
+    if not wanted:
+        return
+    kept = [item for item in items if set(_clauses(item)) & set(wanted)]
+    # A worker cannot stop the run; the controller says that no test ran.
+    if not kept and not hasattr(config, "workerinput"):
+        raise pytest.UsageError(f"--kitty-clause: no scenario of {', '.join(wanted)} was collected")
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the verdict of a scenario on its report, so that it survives the way from an xdist worker."""
+    report = yield
+    wanted = item.config.getoption("kitty_clauses")
+    clauses = [clause for clause in _clauses(item) if not wanted or clause in wanted]
+    if clauses:
+        from .report import record
+
+        record(report, call, clauses)
+    return report
+
+
+class _Reports:
+    """Collects the verdicts of one run. An object, because a report does not say which run it belongs to."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect a verdict; here they come together from every worker."""
+        if any(name == "kitty" for name, _ in report.user_properties):
+            clause_report(self.config).add(report)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the clause table, when a scenario ran."""
+        report = self.config.stash.get(report_key, None)
+        if report is not None:
+            report.print(terminalreporter, kitty_session(self.config).describe())
+
+
+def kitty_session(config: pytest.Config) -> KittySession:
+    """Return what this run knows about the implementation under test; it is made on first use."""
+    session = config.stash.get(session_key, None)
+    if session is None:
+        from .session import KittySession
+
+        session = config.stash[session_key] = KittySession(
+            config,
+            spec=_setting(config, "kitty_implementation") or None,
+            profile=_setting(config, "kitty_profile") or None,
+            seed=int(_setting(config, "kitty_seed") or 0),
+        )
+    return session
+
+
+def clause_report(config: pytest.Config) -> ClauseReport:
+    """Return what the scenarios of this run found so far."""
+    report = config.stash.get(report_key, None)
+    if report is None:
+        from .report import ClauseReport
+
+        report = config.stash[report_key] = ClauseReport()
+    return report
+
+
+def _setting(config: pytest.Config, name: str) -> Any:
+    value = config.getoption(name)
+    return config.getini(name) if value is None else value
+
+
+def _named(config: pytest.Config) -> bool:
+    return bool(_setting(config, "kitty_implementation") or _setting(config, "kitty_profile"))
+
+
+def _clauses(item: pytest.Item) -> list[str]:
+    """Return the ids of the clauses that a scenario is marked with."""
+    clauses = []
+    for mark in item.iter_markers("kitty_clause"):
+        if len(mark.args) != 1 or mark.kwargs or not isinstance(mark.args[0], str):
+            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.kitty_clause takes one id, such as 'STA-001'")
+        clauses.append(mark.args[0])
+    return clauses

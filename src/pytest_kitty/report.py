@@ -1,0 +1,180 @@
+"""Clause verdicts, put together from the verdicts of scenarios (conformance-kit: "Verdicts"). PYTEST_DONT_REWRITE"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from _pytest.outcomes import Skipped
+
+from .scenarios import InconclusiveScenario, NotApplicable, ScenarioFailure
+
+__all__ = ["ClauseReport", "ClauseVerdict", "ScenarioResult", "Verdict", "record"]
+
+
+class Verdict(StrEnum):
+    """What a scenario came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not applicable"
+    ERROR = "error"
+
+
+class ClauseVerdict(StrEnum):
+    """What a clause came to."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNDECIDED = "undecided"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """The verdict of one scenario; ``detail`` is the finding or the reason."""
+
+    scenario: str
+    clauses: tuple[str, ...]
+    verdict: Verdict
+    finding: str = ""
+    detail: str = ""
+
+
+def record(report: pytest.TestReport, call: pytest.CallInfo[None], clauses: list[str]) -> None:
+    """Put the scenario's verdict on ``report``, as plain data."""
+    error = None if call.excinfo is None else call.excinfo.value
+    if report.when == "call" or error is not None:
+        verdict, finding, detail = _judge(error)
+        value = {"clauses": clauses, "verdict": str(verdict), "finding": finding, "detail": detail}
+        report.user_properties.append(("kitty", value))
+
+
+def _judge(error: BaseException | None) -> tuple[Verdict, str, str]:
+    if error is None:
+        return Verdict.PASS, "", ""
+    if isinstance(error, ScenarioFailure):
+        return Verdict.FAIL, str(error.finding), error.observed
+    text = str(error).strip()
+    first = text.splitlines()[0] if text else type(error).__name__
+    if isinstance(error, NotApplicable):
+        return Verdict.NOT_APPLICABLE, "", first
+    if isinstance(error, InconclusiveScenario | Skipped):
+        return Verdict.INCONCLUSIVE, "", first
+    if isinstance(error, AssertionError):
+        return Verdict.FAIL, "unnamed", first
+    return Verdict.ERROR, "", f"{type(error).__name__}: {first}"
+
+
+@dataclass
+class ClauseReport:
+    """Everything that the scenarios of one run found."""
+
+    results: dict[str, ScenarioResult] = field(default_factory=dict)
+
+    def add(self, report: pytest.TestReport) -> None:
+        """Take the verdict on ``report`` in. A failure of set-up or tear-down outweighs a pass."""
+        for name, value in report.user_properties:
+            if name != "kitty" or not isinstance(value, dict):
+                continue
+            result = ScenarioResult(
+                report.nodeid, tuple(value["clauses"]), Verdict(value["verdict"]), value["finding"], value["detail"]
+            )
+            earlier = self.results.get(report.nodeid)
+            if earlier is None or earlier.verdict is Verdict.PASS:
+                self.results[report.nodeid] = result
+
+    @property
+    def clauses(self) -> dict[str, ClauseVerdict]:
+        """The verdict of each clause that a scenario was run for, in the order of their ids."""
+        by_clause: dict[str, list[Verdict]] = {}
+        for result in self.results.values():
+            for clause in result.clauses:
+                by_clause.setdefault(clause, []).append(result.verdict)
+        return {clause: _clause_verdict(verdicts) for clause, verdicts in sorted(by_clause.items(), key=_by_id)}
+
+    @property
+    def conforms(self) -> bool:
+        """Say whether no clause is violated or undecided, and at least one holds."""
+        verdicts = set(self.clauses.values())
+        return bool(verdicts) and not verdicts & {ClauseVerdict.VIOLATED, ClauseVerdict.UNDECIDED}
+
+    def print(self, reporter: pytest.TerminalReporter, subject: str) -> None:
+        """Write the clause table, then what was observed for each violation and what was not decided."""
+        reporter.ensure_newline()
+        reporter.section("clauses" + (f": {subject}" if subject else ""), sep="=")
+        for clause, verdict in self.clauses.items():
+            results = [result for result in self.results.values() if clause in result.clauses]
+            colour = {"red": verdict is ClauseVerdict.VIOLATED, "green": verdict is ClauseVerdict.HOLDS}
+            reporter.write(f"{clause:<9} ")
+            reporter.write(f"{verdict:<15}", bold=verdict is ClauseVerdict.VIOLATED, **colour)
+            reporter.write_line(_tally(results))
+        self._print_details(reporter)
+        reporter.write_line("")
+        reporter.write_line(self.sentence())
+
+    def sentence(self) -> str:
+        """The whole result in one sentence; never a bare percentage."""
+        counts = Counter(self.clauses.values())
+        total = sum(counts.values())
+        parts = [f"{counts[ClauseVerdict.HOLDS]} of {total} clauses hold"]
+        parts += [
+            f"{counts[verdict]} {verdict}"
+            for verdict in (ClauseVerdict.VIOLATED, ClauseVerdict.UNDECIDED, ClauseVerdict.NOT_APPLICABLE)
+        ]
+        return ", ".join(parts)
+
+    def _print_details(self, reporter: pytest.TerminalReporter) -> None:
+        wanted = (
+            ("violations", lambda result: result.verdict is Verdict.FAIL),
+            ("errors of the suite", lambda result: result.verdict is Verdict.ERROR),
+            (
+                "not decided",
+                lambda result: result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE),
+            ),
+        )
+        for title, chosen in wanted:
+            results = sorted(filter(chosen, self.results.values()), key=lambda result: result.scenario)
+            if results:
+                reporter.write_line("")
+                reporter.write_line(f"{title}:")
+            for result in results:
+                name = result.scenario.rpartition("/")[2].partition("::")[2]
+                finding = f"{result.finding}: " if result.finding else ""
+                reporter.write_line(f"  {','.join(result.clauses)} {name}")
+                reporter.write_line(f"      {finding}{_one_line(result.detail)}")
+
+
+def _clause_verdict(verdicts: Iterable[Verdict]) -> ClauseVerdict:
+    found = set(verdicts)
+    if Verdict.FAIL in found:
+        return ClauseVerdict.VIOLATED
+    if Verdict.ERROR in found:
+        return ClauseVerdict.UNDECIDED
+    if Verdict.PASS in found:
+        return ClauseVerdict.HOLDS
+    return ClauseVerdict.NOT_APPLICABLE if found == {Verdict.NOT_APPLICABLE} else ClauseVerdict.UNDECIDED
+
+
+def _tally(results: list[ScenarioResult]) -> str:
+    counts = Counter(result.verdict for result in results)
+    words = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.ERROR: "errors"}
+    said = ", ".join(f"{counts[verdict]} {words.get(verdict, verdict)}" for verdict in Verdict if counts[verdict])
+    findings = sorted({result.finding for result in results if result.finding})
+    return said + (f"   {', '.join(findings)}" if findings else "")
+
+
+def _by_id(pair: tuple[str, Any]) -> tuple[str, str]:
+    family, _, number = pair[0].partition("-")
+    families = ("STA", "LOG", "RPM", "DIF", "OWN", "SYN", "MSP", "RAC", "SEC")
+    return (f"{families.index(family):02}" if family in families else family), number
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 240 else line[:237] + "..."

@@ -1,0 +1,60 @@
+"""What several tests share: the corpus of real missions, and the released package in its own environment."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    if not CORPUS.is_dir():
+        pytest.skip("the corpus of real missions is not beside the project (../shared/corpus)")
+    return CORPUS
+
+
+@pytest.fixture(scope="session")
+def oracle(corpus: Path) -> Callable[[str], Iterator[dict[str, Any]]]:
+    """Reads an oracle of the corpus, one object a line."""
+
+    def read(name: str) -> Iterator[dict[str, Any]]:
+        with gzip.open(corpus / f"{name}.jsonl.gz", "rb") as file:
+            for line in file:
+                yield json.loads(line)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def real_missions(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of real missions, unpacked for this session."""
+    directory = tmp_path_factory.mktemp("corpus")
+    with tarfile.open(corpus / "dev-corpus.tar.gz") as archive:
+        archive.extractall(directory, filter="data")
+    return directory / "kitty-specs"
+
+
+@pytest.fixture(scope="session")
+def released_python() -> Path:
+    """The interpreter of the environment that has the released package; `make test` installs it."""
+    from kitty_reliability.implementations.base import ImplementationError
+    from kitty_reliability.implementations.released import find
+
+    try:
+        executable = find("", ROOT / ".kitty" / "released")
+    except ImplementationError as error:
+        pytest.skip(str(error))
+    python = executable.with_name("python.exe" if executable.suffix == ".exe" else "python")
+    assert python.exists()
+    return python

@@ -1,0 +1,5 @@
+"""Never reads its stdin and never says anything."""
+
+import time
+
+time.sleep(120)

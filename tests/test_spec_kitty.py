@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kitty_reliability.implementations import released
+from kitty_reliability.implementations.base import ImplementationError
+from kitty_reliability.implementations.protocol import (
+    Events,
+    Materialize,
+    Open,
+    OutcomeKind,
+    State,
+    Surface,
+    Transition,
+)
+from kitty_reliability.implementations.spec_kitty import SpecKitty
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="the fake command is a script with a #! line, and signals are POSIX"
+)
+
+FAKE = """#!{python}
+import json, os, signal, subprocess, sys, time
+if "--help" in sys.argv:
+    print("Examples:\\n    spec-kitty emit --not-an-option")
+    for option in ("--to", "--actor", "--force", "--reason", "--review-ref", "--workspace-context"):
+        print("| *  " + option + "  TEXT  anything |")
+    sys.exit(0)
+if "--version" in sys.argv:
+    print("a banner\\n   v9.9.9\\nspec-kitty-cli version 9.8.7")
+    sys.exit(0)
+{body}
+"""
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "repo"
+        self.mission = self.root / "kitty-specs" / "demo"
+        self.mission.mkdir(parents=True)
+        self.executable = folder / "spec-kitty"
+        self.session: SpecKitty | None = None
+
+    def answering(self, body: str, **environment: str) -> SpecKitty:
+        self.executable.write_text(FAKE.format(python=sys.executable, body=body), encoding="utf-8")
+        self.executable.chmod(self.executable.stat().st_mode | stat.S_IXUSR)
+        self.session = SpecKitty(self.executable, environment=environment)
+        return self.session
+
+    def printing(self, status: int = 0, stdout: str = "", stderr: str = "") -> SpecKitty:
+        return self.answering(f"sys.stdout.write({stdout!r}); sys.stderr.write({stderr!r}); sys.exit({status})")
+
+    def move(self, to: str = "claimed", **fields: Any) -> Transition:
+        fields = {"actor": "ann", **fields}
+        return Transition(root=str(self.root), mission="demo", work_package="WP01", to=to, **fields)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Any:
+    bench = Bench(tmp_path)
+    yield bench
+    if bench.session is not None:
+        bench.session.close()
+
+
+def test_success_is_what_the_command_claims(bench: Bench) -> None:
+    told = {"event_id": "E1", "wp_id": "WP01", "from_lane": "planned", "to_lane": "claimed", "actor": "ann"}
+    outcome = bench.printing(stdout=json.dumps(told), stderr="warning: old\n").ask(bench.move())
+    assert outcome.ok, outcome
+    assert outcome.value == {
+        "changed": True,
+        "event_id": "E1",
+        "work_package_id": "WP01",
+        "from_lane": "planned",
+        "to_lane": "claimed",
+        "status_events_path": None,
+    }
+    assert outcome.evidence["exit_status"] == 0
+    assert outcome.evidence["stderr"] == "warning: old\n"
+    assert outcome.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "stderr", "kind", "message"),
+    [
+        (
+            1,
+            '{"error": "Illegal transition: blocked -> done"}',
+            "",
+            OutcomeKind.REFUSED,
+            "Illegal transition",
+        ),
+        (
+            1,
+            '{"error": "Transition requires actor identity"}',
+            "",
+            OutcomeKind.REFUSED,
+            "Transition requires",
+        ),
+        (
+            1,
+            '{"error": "Invalid JSON on line 3: Illegal transition"}',
+            "",
+            OutcomeKind.FAILED,
+            "Invalid JSON",
+        ),
+        (1, '{"error": "something new"}', "", OutcomeKind.FAILED, "something new"),
+        (
+            1,
+            '{"error": "Unknown lane: x", "diagnostic_code": "C"}',
+            "",
+            OutcomeKind.FAILED,
+            "Unknown lane: x",
+        ),
+        (
+            2,
+            "",
+            'warning\n{\n  "error": "mission_not_found",\n  "handle": "h"\n}\n',
+            OutcomeKind.REFUSED,
+            "mission",
+        ),
+        (2, "", "Usage: spec-kitty ...\nNo such option\n", OutcomeKind.REFUSED, "Usage"),
+        (1, "", "a sentence", OutcomeKind.FAILED, "a sentence"),
+        (1, "", "", OutcomeKind.FAILED, "exit status 1 without a word"),
+    ],
+)
+def test_what_it_declines(bench: Bench, status: int, stdout: str, stderr: str, kind: OutcomeKind, message: str) -> None:
+    outcome = bench.printing(status, stdout, stderr).ask(bench.move())
+    assert outcome.kind is kind
+    assert outcome.value["message"].startswith(message)
+    # The diagnostic is the command's own, key for key.
+    told = json.loads(stdout) if stdout else {}
+    assert told.items() <= outcome.value.items()
+
+
+def test_a_hung_command_is_killed_with_its_children(bench: Bench, tmp_path: Path) -> None:
+    note = tmp_path / "child"
+    session = bench.answering(
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(note)!r}, 'w').write(str(child.pid))\ntime.sleep(60)"
+    )
+    started = time.monotonic()
+    outcome = session.ask(State(root=str(bench.root), mission="demo"), deadline=2)
+    assert outcome.kind is OutcomeKind.HUNG
+    assert time.monotonic() - started < 20
+    assert _gone(int(note.read_text()))
+
+
+def test_a_child_that_outlives_the_command_ends_with_the_session(bench: Bench, tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only Linux tells the environment of a process")
+    note = tmp_path / "child"
+    session = bench.answering(
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
+        "child = subprocess.Popen(sleep, start_new_session=True)\n"
+        f"open({str(note)!r}, 'w').write(str(child.pid))\n"
+        'print(\'{"work_packages": [{"id": "WP01", "lane": "genesis"}]}\')'
+    )
+    outcome = session.ask(State(root=str(bench.root), mission="demo"), deadline=20)
+    assert outcome.value["lanes"] == {"WP01": "genesis"}
+    session.close()
+    assert _gone(int(note.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV"),
+        ("raise OSError('no disk')", "traceback: OSError: no disk"),
+    ],
+)
+def test_crashes(bench: Bench, body: str, message: str) -> None:
+    outcome = bench.answering(body).ask(bench.move())
+    assert (outcome.kind, outcome.value["message"]) == (OutcomeKind.CRASHED, message)
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    [
+        "",
+        "moved",
+        "[1]",
+        '{"wp_id": "WP01"}',
+        'Connection failed\n{"event_id": "E"}',
+        '{"error": "but exit status 0"}',
+    ],
+)
+def test_success_without_an_answer_is_garbled(bench: Bench, stdout: str) -> None:
+    assert bench.printing(stdout=stdout).ask(bench.move()).kind is OutcomeKind.GARBLED
+
+
+def test_bytes_that_are_not_utf_8_are_garbled(bench: Bench) -> None:
+    session = bench.answering('sys.stdout.buffer.write(b\'{"event_id": "\\xff"}\')')
+    assert session.ask(bench.move()).kind is OutcomeKind.GARBLED
+
+
+def test_the_command_line_says_what_the_request_says(bench: Bench) -> None:
+    session = bench.printing()
+    request = bench.move("in_progress", actor=None, force=True, reason="r", workspace_context="")
+    json_surface = session.ask(Surface(request=request)).value
+    command = [str(bench.executable), "agent", "status", "emit", "WP01", "--to", "in_progress", "--actor", ""]
+    command += ["--force", "--reason", "r", "--workspace-context", "", "--mission", "demo"]
+    assert json_surface["argv"] == [*command, "--json"]
+    assert json_surface["cwd"] == str(bench.root)
+    assert session.ask(Surface(request=request, format="text")).value["argv"] == command
+    assert session.ask(request).evidence["argv"] == json_surface["argv"]
+
+
+def test_what_the_command_has_no_words_for_is_unsupported(bench: Bench) -> None:
+    session = bench.printing()
+    verdict = {"reviewer": "r", "verdict": "approved", "reference": "PR#1"}
+    where: Any = {"root": str(bench.root), "mission": "demo"}
+    for request in (
+        bench.move("approved", review_result=verdict),
+        bench.move(policy_metadata={"agent": "a"}),
+        State(recover=True, **where),
+        Events(**where),
+        Surface(request=bench.move("approved", review_result=verdict)),
+    ):
+        assert session.ask(request).kind is OutcomeKind.UNSUPPORTED
+    assert "--review-result-json" in session.ask(bench.move(review_result=verdict)).value["reason"]
+
+
+def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_DIR", "PYTHONPATH", "SPEC_KITTY_HOME", "https_proxy", "PYTHONDONTWRITEBYTECODE"):
+        monkeypatch.setenv(name, "/outside")
+    monkeypatch.setenv("GITHUB_ACTIONS", "kept")
+    session = bench.answering("print(json.dumps(dict(os.environ)))", EXTRA="1")
+    request = Materialize(root=str(bench.root), mission="demo")
+    seen = session.ask(request).value["snapshot"]
+    assert not [name for name, value in seen.items() if value == "/outside"]
+    assert "GIT_DIR" not in seen
+    assert "PYTHONDONTWRITEBYTECODE" not in seen
+    assert (seen["EXTRA"], seen["GITHUB_ACTIONS"]) == ("1", "kept")
+    assert Path(seen["HOME"], ".gitconfig").is_file()
+    added = session.ask(Surface(request=request)).value["env"]
+    assert added.items() <= seen.items()
+    with session.sibling({"PYTHONPATH": "/given"}) as other:
+        theirs = other.ask(request).value["snapshot"]
+        assert (theirs["EXTRA"], theirs["PYTHONPATH"]) == ("1", "/given")
+        assert theirs["HOME"] != seen["HOME"]
+    assert not Path(theirs["HOME"]).exists()
+
+
+def test_hello_and_open(bench: Bench) -> None:
+    session = bench.printing()
+    assert session.greeting.version == "9.8.7"
+    assert session.greeting.capabilities == {"write", "snapshot", "surface"}
+    opened = session.ask(Open(root=str(bench.root), mission="demo"))
+    assert opened.value["mission_id"] is None
+    (bench.mission / "meta.json").write_text('{"mission_id": "M"}', encoding="utf-8")
+    opened = session.ask(Open(root=str(bench.root), mission="demo"))
+    assert opened.value["mission_id"] == "M"
+    assert opened.value["status_events_path"] == str(bench.mission / "status.events.jsonl")
+    for name in ("none", "../kitty-specs/demo", "..", ".", ""):
+        assert session.ask(Open(root=str(bench.root), mission=name)).kind is OutcomeKind.REFUSED
+    bench.executable.unlink()
+    with SpecKitty(bench.executable) as other, pytest.raises(ImplementationError, match="cannot be started"):
+        _ = other.greeting
+
+
+def test_finding_a_released_version(tmp_path: Path) -> None:
+    for target in ("", "3.2.0a8"):
+        with pytest.raises(ImplementationError, match=r"make conformance IMPLEMENTATION=spec-kitty:3\.2"):
+            released.find(target, tmp_path)
+    # Half an installation is none.
+    home = tmp_path / "3.2.7"
+    (home / "bin").mkdir(parents=True)
+    with pytest.raises(ImplementationError, match="not installed"):
+        released.find("", tmp_path)
+    (home / ".complete").touch()
+    assert released.find("", tmp_path) == released.find("3.2.7", tmp_path) == home / "bin" / "spec-kitty"
+    assert released.install("3.2.7", tmp_path) == home / "bin" / "spec-kitty"
+    with pytest.raises(ImplementationError, match="neither a version nor an executable"):
+        released.find(str(tmp_path / "spec-kitty"), tmp_path)
+    assert released.find(sys.executable, tmp_path) == Path(sys.executable).absolute()
+
+
+def test_an_installation_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[list[str]] = []
+
+    def run(argv: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        steps.append(argv)
+        return subprocess.CompletedProcess(argv, 1 if "pip" in argv else 0, "no such release\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ImplementationError, match=r"spec-kitty 3\.2\.5 cannot be installed:\nno such release"):
+        released.install("3.2.5", tmp_path)
+    assert steps[-1][-3:] == ["spec-kitty-cli==3.2.5", "pytest", "typer<0.25.2"]
+    with pytest.raises(ImplementationError, match="cannot be installed"):
+        released.install("3.2.6", tmp_path)
+    assert steps[-1][-2:] == ["spec-kitty-cli==3.2.6", "pytest"]
+    with pytest.raises(ImplementationError, match="no version"):
+        released.install("../elsewhere", tmp_path)
+
+
+def _gone(process: int) -> bool:
+    """Say whether a process ended, waiting a little: a killed one stays listed until it is collected."""
+    for _ in range(100):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        status = Path(f"/proc/{process}/stat")
+        if status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    os.kill(process, signal.SIGKILL)
+    return False

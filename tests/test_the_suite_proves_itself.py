@@ -1,0 +1,162 @@
+"""Nulls hold no clause, every mutant is caught by its own scenario with its own finding, verdicts do not waver."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from kitty_conformance.mutants import mutants
+from kitty_conformance.nulls import NULLS
+from pytest_kitty.scenarios import Finding
+
+ROOT = Path(__file__).parent.parent
+SUITE = ROOT / "conformance" / "kitty_conformance"
+CLAUSES = tomllib.loads((SUITE / "clauses.toml").read_text(encoding="utf-8"))
+
+
+def conform(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kitty_conformance.command", "run", *arguments, "--", "-p", "no:randomly"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def verdicts(output: str) -> dict[str, str]:
+    """Return clause -> verdict of a printed table."""
+    table = re.findall(r"^([A-Z]{3}-\d{3}) +(holds|violated|undecided|not applicable)", output, re.MULTILINE)
+    return dict(table)
+
+
+@pytest.mark.parametrize("name", NULLS)
+def test_no_clause_holds_for_a_program_that_knows_nothing(name: str) -> None:
+    done = conform(f"null:{name}")
+    found = verdicts(done.stdout)
+    assert found.keys() == CLAUSES.keys(), done.stdout + done.stderr
+    assert "holds" not in found.values()
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("name", mutants())
+def test_a_mutant_is_caught_by_its_own_scenario_with_its_own_finding(name: str) -> None:
+    mutant = mutants()[name]
+    done = conform(f"mutant:{name}", "--clause", mutant.clause)
+    assert done.returncode == 1, f"{mutant.__doc__}\n{done.stdout}{done.stderr}"
+    assert verdicts(done.stdout) == {mutant.clause: "violated"}
+    caught = re.search(
+        rf"^  {mutant.clause} {mutant.scenario}(\[.*\])?\n      {mutant.finding}: ", done.stdout, re.MULTILINE
+    )
+    assert caught, f"{mutant.__doc__}\n{done.stdout}"
+
+
+def test_every_clause_has_a_mutant_a_scenario_and_a_promise() -> None:
+    with_mutants = {mutant.clause for mutant in mutants().values()}
+    with_scenarios = set()
+    for module in SUITE.glob("test_*.py"):
+        with_scenarios |= set(re.findall(r'kitty_clause\("([A-Z]+-\d+)"\)', module.read_text(encoding="utf-8")))
+    assert with_mutants == with_scenarios == CLAUSES.keys()
+    assert all(clause["promise"] and clause["source"] and clause["side"] in "RWG" for clause in CLAUSES.values())
+
+
+def test_every_mutant_says_what_is_wrong_with_it() -> None:
+    for mutant in mutants().values():
+        assert mutant.__doc__
+        assert mutant.__doc__.endswith(".")
+        assert mutant.finding in set(Finding)
+
+
+def test_the_catalogue_agrees_with_the_contract() -> None:
+    contract = ROOT.parent / "shared" / "contract.md"
+    if not contract.is_file():
+        pytest.skip("the contract is not beside the project (../shared/contract.md)")
+    rows = dict(re.findall(r"^\| ([A-Z]+-\d{3}) \| ([RWG/]+) \|", contract.read_text(encoding="utf-8"), re.MULTILINE))
+    for name, clause in CLAUSES.items():
+        assert rows.get(name) == clause["side"], name
+
+
+@pytest.mark.parametrize(
+    "spec", ["reference", "served:reference", "once:{python} -m kitty_reliability.implementations.serve reference"]
+)
+def test_the_reference_conforms(spec: str) -> None:
+    arguments = [] if not spec.startswith("once") else ["--clause", "STA-001", "--clause", "LOG-012"]
+    done = conform(spec.format(python=sys.executable), *arguments)
+    found = verdicts(done.stdout)
+    assert set(found.values()) == {"holds"}, done.stdout + done.stderr
+    assert done.returncode == 0
+    assert done.stdout.rstrip().splitlines()[-1].endswith("0 violated, 0 undecided, 0 not applicable")
+
+
+def test_the_verdicts_do_not_depend_on_seed_order_or_workers() -> None:
+    runs = [
+        conform("mutant:timestamps-as-text", "--seed", "1"),
+        conform("mutant:timestamps-as-text", "--seed", "2", "-n", "2"),
+        subprocess.run(
+            [sys.executable, "-m", "kitty_conformance.command", "run", "mutant:timestamps-as-text"],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
+        ),
+    ]  # fmt: skip
+    found = [verdicts(done.stdout) for done in runs]
+    assert found[0].keys() == CLAUSES.keys()
+    assert found[0] == found[1] == found[2]
+    assert [done.returncode for done in runs] == [1, 1, 1]
+
+
+def test_the_judged_profile_is_the_one_that_was_asked_for() -> None:
+    done = conform("reference", "--profile", "spec-kitty-3.2", "--clause", "LOG-010")
+    assert verdicts(done.stdout) == {"LOG-010": "violated"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nope"], "unknown implementation 'nope'"),
+        (["python:no.such.module:X"], "No module named 'no'"),
+        (["exec:./there/is/nothing"], "cannot be started"),
+        (["null:nobody"], "unknown null 'nobody'"),
+        (["mutant:nobody"], "unknown mutant 'nobody'"),
+        (["reference", "--profile", "contract-999"], "unknown profile 'contract-999'"),
+        (["reference", "--clause", "STA-999"], "no scenario of STA-999"),
+        (["spec-kitty:0.0.1"], "is not installed"),
+    ],
+)
+def test_a_wrong_configuration_ends_with_3_and_a_sentence(arguments: list[str], says: str) -> None:
+    done = conform(*arguments)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_undecided_clause_ends_with_2(tmp_path: Path) -> None:
+    adapter = tmp_path / "undecided_adapter.py"
+    adapter.write_text(
+        "from kitty_reliability.implementations.protocol import Outcome\n"
+        "from kitty_reliability.reference.adapter import Reference\n\n\n"
+        "class Adapter(Reference):\n"
+        "    def events(self, request):\n"
+        "        return Outcome.unsupported('no time for it')\n\n"
+        "    def materialize(self, request):\n"
+        "        return Outcome.unsupported('no time for it')\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "kitty_conformance.command", "run", "python:undecided_adapter:Adapter", "--clause", "LOG-011"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert verdicts(done.stdout) == {"LOG-011": "undecided"}, done.stdout + done.stderr
+    assert done.returncode == 2
+
+
+def test_the_published_schema_is_the_protocol() -> None:
+    from kitty_conformance.command import schema_text
+
+    published = (SUITE / "protocol.schema.json").read_text(encoding="utf-8")
+    assert published == schema_text(), "run: kitty-conform schema > conformance/kitty_conformance/protocol.schema.json"
