@@ -126,14 +126,14 @@ def test_the_views_of_a_lane_row_are_what_the_row_says() -> None:
 
     assert isinstance(row, LaneRow)
     assert (row.wp_id, row.from_lane, row.to_lane) == ("WP01", "planned", "claimed")
-    assert (row.event_id, row.at, row.when) == (LANE["event_id"], LANE["at"], 1740992400.000017)
+    assert (row.event_id, row.at, row.when) == (LANE["event_id"], LANE["at"], 1740992400_000017_000)
 
 
 def test_the_views_of_an_annotation_are_what_the_row_says() -> None:
     (row,) = read_rows(annotation())
 
     assert isinstance(row, AnnotationRow)
-    assert (row.wp_id, row.delta, row.when) == ("WP01", {"note": "hello"}, 1740992460.0)
+    assert (row.wp_id, row.delta, row.when) == ("WP01", {"note": "hello"}, 1740992460 * 10**9)
 
 
 def test_the_time_of_a_lifecycle_row_is_its_timestamp() -> None:
@@ -253,7 +253,7 @@ def test_a_timestamp_is_an_instant_however_it_is_spelled(at: str, when: float) -
     (row,) = read_rows(lane(at=at))
 
     assert isinstance(row, LaneRow)
-    assert row.when == when
+    assert row.when == round(when * 10**6) * 1000
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="only POSIX can change the time zone of a process")
@@ -267,7 +267,7 @@ def test_a_timestamp_without_an_offset_is_utc_wherever_the_reader_is(monkeypatch
         time.tzset()
 
     assert isinstance(row, LaneRow)
-    assert row.when == 1740992400.0
+    assert row.when == 1740992400 * 10**9
 
 
 # --- refusing, under contract-320
@@ -489,7 +489,7 @@ def test_recovery_reads_by_the_rules_of_its_profile() -> None:
         (lane() + b"12", b"12"),
         (lane() + b'"text"', b'"text"'),
         (lane() + b"{}{}", b"{}{}"),
-        (lane() + b'{"a": 1, "a": 2}', b'{"a": 1, "a": 2}'),
+        (lane() + b'{"a": 1, "a": 2}', b""),
         (b'{"half\n' + lane(), b""),
         (lane() + b"\x00\x00", b"\x00\x00"),
     ],

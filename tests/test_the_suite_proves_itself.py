@@ -141,17 +141,15 @@ def test_an_undecided_clause_ends_with_2(tmp_path: Path) -> None:
         "from kitty_reliability.implementations.protocol import Outcome\n"
         "from kitty_reliability.reference.adapter import Reference\n\n\n"
         "class Adapter(Reference):\n"
-        "    def events(self, request):\n"
-        "        return Outcome.unsupported('no time for it')\n\n"
-        "    def materialize(self, request):\n"
+        "    def state(self, request):\n"
         "        return Outcome.unsupported('no time for it')\n",
         encoding="utf-8",
     )
     done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", "python:undecided_adapter:Adapter", "--clause", "LOG-011"],
+        [sys.executable, "-m", "kitty_conformance.command", "run", "python:undecided_adapter:Adapter", "--clause", "LOG-012"],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    assert verdicts(done.stdout) == {"LOG-011": "undecided"}, done.stdout + done.stderr
+    assert verdicts(done.stdout) == {"LOG-012": "undecided"}, done.stdout + done.stderr
     assert done.returncode == 2
 
 
@@ -160,3 +158,48 @@ def test_the_published_schema_is_the_protocol() -> None:
 
     published = (SUITE / "protocol.schema.json").read_text(encoding="utf-8")
     assert published == schema_text(), "run: kitty-conform schema > conformance/kitty_conformance/protocol.schema.json"
+
+
+def test_a_part_of_a_run_does_not_pass_for_the_whole() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "kitty_conformance.command",
+            "run",
+            "reference",
+            "--",
+            "-k",
+            "test_a_success_is_one_row",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert re.search(r"^not decided: nothing was run for LOG-001, ", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("jobs", [(), ("-n", "1")], ids=["alone", "worker"])
+def test_an_implementation_that_ends_its_process_does_not_conform(tmp_path: Path, jobs: tuple[str, ...]) -> None:
+    (tmp_path / "ending_adapter.py").write_text(
+        "import os\n\n"
+        "from kitty_reliability.reference.adapter import Reference\n\n\n"
+        "class Adapter(Reference):\n"
+        "    def materialize(self, request):\n"
+        "        os._exit(0)\n",
+        encoding="utf-8",
+    )
+    clauses = ["--clause", "LOG-011", "--clause", "STA-001"]
+    done = subprocess.run(
+        [sys.executable, "-m", "kitty_conformance.command", "run", "python:ending_adapter:Adapter", *clauses, *jobs],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == (2 if jobs else 3), done.stdout + done.stderr
+    assert ("was not run to its end" in done.stdout) if jobs else ("ended before its end" in done.stderr)

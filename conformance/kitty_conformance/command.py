@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
+import tempfile
+import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -25,11 +29,25 @@ __all__ = ["main", "run", "schema_text"]
 CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, NOTHING_RAN = 0, 1, 2, 3, 5
 
 
+#: Names the file into which a run in a process of its own writes how it ended.
+_ENDED = "KITTY_CONFORM_ENDED"
+
+
 class _Witness:
-    """Keeps what the run found, because pytest gives back no more than a number."""
+    """Keeps what the run set out to do and what it found, because pytest gives back no more than a number."""
 
     def __init__(self) -> None:
         self.report: ClauseReport | None = None
+        self.collected: set[str] = set()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remember the scenarios of this process."""
+        self.collected |= {item.nodeid for item in session.items}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Remember the scenarios that the workers share."""
+        self.collected |= set(ids)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -45,6 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command == "schema":
         print(schema_text(), end="")
         return CONFORMS
+    ended = os.environ.pop(_ENDED, None)
+    if ended is not None:
+        status = _run(options, options.implementation[0], given[split + 1 :])
+        Path(ended).write_text(str(status), encoding="ascii")
+        return status
     worst = CONFORMS
     for spec in options.implementation or ["reference"]:
         try:
@@ -53,15 +76,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ImplementationError as error:
             print(f"kitty-conform: {error}", file=sys.stderr)
             return IN_ERROR
-        status = run(
-            spec,
-            profile=options.profile,
-            clauses=options.clause,
-            seed=options.seed,
-            arguments=[*_pytest_arguments(options), *given[split + 1 :]],
-        )
-        worst = max(worst, status, key=_weight)
+        worst = max(worst, _run_apart(options, spec, given[split:]), key=_weight)
     return worst
+
+
+def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
+    """Run the suite in a process of its own: what is under test may end the process that it runs in."""
+    arguments = ["run", spec, *(f"--clause={clause}" for clause in options.clause)]
+    arguments += [
+        f"--{name}={getattr(options, name)}" for name in ("profile", "seed", "jobs") if getattr(options, name)
+    ]
+    arguments += [f"--{name}" for name in ("details", "quiet") if getattr(options, name)]
+    with tempfile.TemporaryDirectory() as directory:
+        ended = Path(directory) / "ended"
+        done = subprocess.run(
+            [sys.executable, "-m", "kitty_conformance.command", *arguments, *behind],
+            env={**os.environ, _ENDED: str(ended)},
+            check=False,
+        )
+        if ended.is_file():
+            return int(ended.read_text(encoding="ascii"))
+    print(
+        f"kitty-conform: the run against {spec} ended before its end, with status {done.returncode}: "
+        "nothing is decided. An implementation in this process can end it; try served: in front of its name.",
+        file=sys.stderr,
+    )
+    return IN_ERROR
+
+
+def _run(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
+    return run(
+        spec,
+        profile=options.profile,
+        clauses=options.clause,
+        seed=options.seed,
+        arguments=[*_pytest_arguments(options), *behind],
+    )
 
 
 def schema_text() -> str:
@@ -103,8 +153,28 @@ def run(
     for clause in clauses:
         command += ["--kitty-clause", clause]
     witness = _Witness()
-    status = pytest.main([*command, *arguments], plugins=[witness])
-    return _exit_status(int(status), witness.report)
+    status = int(pytest.main([*command, *arguments], plugins=[witness]))
+    found = _exit_status(status, witness.report)
+    if found in (CONFORMS, UNDECIDED) and not _complete(witness, set(clauses) or _catalogue()):
+        return UNDECIDED
+    return found
+
+
+def _catalogue() -> set[str]:
+    text = files("kitty_conformance").joinpath("clauses.toml").read_text(encoding="utf-8")
+    return set(tomllib.loads(text))
+
+
+def _complete(witness: _Witness, clauses: set[str]) -> bool:
+    """Say whether everything was run that should have been; a part of a run must not pass for the whole."""
+    results = {} if witness.report is None else witness.report.results
+    lost = sorted(witness.collected - results.keys())
+    missing = sorted(clauses - {clause for result in results.values() for clause in result.clauses})
+    for scenario in lost:
+        print(f"not decided: {scenario} was not run to its end")
+    if missing:
+        print(f"not decided: nothing was run for {', '.join(missing)}")
+    return not lost and not missing
 
 
 def _exit_status(status: int, report: ClauseReport | None) -> int:
@@ -117,6 +187,9 @@ def _exit_status(status: int, report: ClauseReport | None) -> int:
         return IN_ERROR
     if ClauseVerdict.VIOLATED in verdicts:
         return VIOLATED
+    if status == pytest.ExitCode.TESTS_FAILED:
+        # Something failed that no verdict tells of, such as a worker that died.
+        return UNDECIDED
     # A run that was cut short decided nothing about what it did not reach.
     if ClauseVerdict.UNDECIDED in verdicts or status == pytest.ExitCode.INTERRUPTED:
         return UNDECIDED

@@ -79,8 +79,10 @@ def violations(world: World, edge: VectorEdge) -> Iterator[tuple[str, dict[str, 
         review = good["evidence"]["review"]
         for key in ("reviewer", "reference"):
             yield f"evidence with a blank {key}", {**good, "evidence": {"review": {**review, key: " "}}}
-        rejected = {"review": {**review, "verdict": "changes_requested"}}
-        yield "evidence of a rejection", {**good, "evidence": rejected}
+        yield "empty evidence", {**good, "evidence": {}}
+        for verdict in ("changes_requested", "needs_work", ""):
+            other = {"review": {**review, "verdict": verdict}}
+            yield f"evidence with the verdict {verdict!r}", {**good, "evidence": other}
     elif edge.guard in ("review_approves", "review_concludes"):
         yield from _review_violations(world, edge, good)
 
@@ -91,8 +93,10 @@ def _review_violations(world: World, edge: VectorEdge, good: dict[str, Any]) -> 
     for key in ("reviewer", "verdict", "reference"):
         yield f"a review result with a blank {key}", {**good, "review_result": {**result, key: "  "}}
     yield "a reference of another review", {**good, "review_ref": world.review("approved")["reference"]}
-    other = {"review": {**result, "reviewer": "somebody-else"}}
-    yield "evidence of another review", {**good, "evidence": other}
+    for key in ("reviewer", "verdict", "reference"):
+        changed = "changes_requested" if result[key] == "approved" else "approved"
+        other = {"review": {**result, key: changed}}
+        yield f"evidence with another {key}", {**good, "evidence": other}
     if edge.guard == "review_approves":
         yield "a rejecting review result", {**good, "review_result": {**result, "verdict": "changes_requested"}}
         rejecting = {**result, "verdict": "changes_requested"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.build.repository import Repository, repository
 from kitty_reliability.faults.disk import DiskFault
 from kitty_reliability.formats.profiles import Profile
-from kitty_reliability.implementations.base import Implementation
+from kitty_reliability.implementations.base import Implementation, ImplementationError
 from kitty_reliability.implementations.processes import clean_environment, run_to_end
 from kitty_reliability.implementations.protocol import (
     Capability,
@@ -32,11 +33,12 @@ from kitty_reliability.implementations.protocol import (
     Surface,
     Transition,
 )
+from kitty_reliability.implementations.registry import connect
 from kitty_reliability.observe.output import OutputError, one_json_value
 from kitty_reliability.observe.rows import Added, LogMark, lane_from_bytes, mark_log, rows_from_bytes
 from pytest_kitty.scenarios import Finding, ScenarioFailure, inconclusive, not_applicable
 
-__all__ = ["CommandResult", "World", "Worlds"]
+__all__ = ["CommandResult", "World", "Worlds", "another_process", "names_line", "told"]
 
 _BROKEN = {
     OutcomeKind.CRASHED: Finding.CRASH,
@@ -137,6 +139,7 @@ class World:
         self.acknowledged: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self._committed = False
+        self._snapshot_then: bytes | None = None
 
     # --- the state, and looking at it
 
@@ -156,8 +159,13 @@ class World:
         return self.mission.log.reviewer
 
     def mark(self) -> LogMark:
-        """Remember the log as it is now."""
+        """Remember the log as it is now, and the snapshot beside it."""
+        self._snapshot_then = self._snapshot_bytes()
         return mark_log(self.log)
+
+    def _snapshot_bytes(self) -> bytes | None:
+        path = self.mission.paths.snapshot
+        return path.read_bytes() if path.is_file() else None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows that are on disk now."""
@@ -303,8 +311,32 @@ class World:
             Finding.WRONG_ROW,
             f"success for {work_package} -> {to} without changed and event id: {dict(answer)}",
         )
-        self.one_row(mark, str(answer["event_id"]), work_package, to)
+        row = self.one_row(mark, str(answer["event_id"]), work_package, to)
+        self.reported(answer, work_package, to)
+        before = lane_from_bytes(mark.data or b"", work_package)
+        self.check(
+            before is None or row.get("from_lane") == before,
+            Finding.WRONG_ROW,
+            f"{work_package} was {before}; the row says that it came from {row.get('from_lane')}",
+        )
         return answer
+
+    def reported(self, answer: Mapping[str, Any], work_package: str, to: str) -> None:
+        """Judge that an answer names the work package, the lane and the log that it is about."""
+        __tracebackhide__ = True
+        self.check(
+            answer.get("work_package_id") == work_package and answer.get("to_lane") == to,
+            Finding.WRONG_ROW,
+            f"{work_package} -> {to} was asked; reported is {answer.get('work_package_id')} -> {answer.get('to_lane')}",
+        )
+        path = answer.get("status_events_path")
+        self.check(
+            path is None or self.is_log(path), Finding.WRONG_ROW, f"the reported path is not that of the log: {path}"
+        )
+
+    def is_log(self, path: object) -> bool:
+        """Say whether ``path``, absolute or from the root, is that of the log."""
+        return isinstance(path, str) and os.path.realpath(self.mission.root / path) == os.path.realpath(self.log)
 
     def one_row(self, mark: LogMark, event_id: str, work_package: str, to: str) -> dict[str, Any]:
         """Judge that the log gained exactly the one lane transition that was reported."""
@@ -336,8 +368,8 @@ class World:
     def added(self, mark: LogMark) -> Added:
         """Return what the log gained, once the earlier bytes are seen to be intact and nothing is glued."""
         __tracebackhide__ = True
-        if not mark.intact:
-            self.fail(Finding.PREFIX_REWRITTEN, "bytes that were in the log before are not there any more")
+        if not mark.kept:
+            self.fail(Finding.PREFIX_REWRITTEN, "rows that were in the log before are not there any more")
         added = mark.added()
         if added.debris:
             finding = Finding.GLUED_LINE if b"}{" in added.debris[0] else Finding.TORN_LINE_VISIBLE
@@ -350,6 +382,35 @@ class World:
         if not mark.unchanged:
             gained = mark.added().data[:160] if mark.intact else b"(rewritten)"
             self.fail(Finding.REFUSAL_CHANGED_STATE, f"{what}, and the log changed: {gained!r}")
+        if self._snapshot_bytes() != self._snapshot_then:
+            self.snapshot_agrees(what)
+
+    def snapshot_agrees(self, what: str) -> None:
+        """Judge that a snapshot that is there says of each work package what the log says."""
+        __tracebackhide__ = True
+        snapshot = self.snapshot_on_disk()
+        for work_package, entry in (snapshot or {}).get("work_packages", {}).items():
+            lane = self.lane(work_package)
+            told = entry.get("lane") if isinstance(entry, dict) else None
+            if lane is not None and told != lane:
+                self.fail(
+                    Finding.SNAPSHOT_DIFFERS,
+                    f"{what}; the log says that {work_package} is {lane}, status.json says {told}",
+                )
+
+    def snapshot_on_disk(self) -> dict[str, Any] | None:
+        """Return ``status.json`` as it is on disk, None when there is none; a finding when it is no snapshot."""
+        __tracebackhide__ = True
+        path = self.mission.paths.snapshot
+        if not path.is_file():
+            return None
+        try:
+            snapshot = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as error:
+            self.fail(Finding.SNAPSHOT_DIFFERS, f"status.json is not JSON: {error}")
+        if not isinstance(snapshot, dict) or not isinstance(snapshot.get("work_packages", {}), dict):
+            self.fail(Finding.SNAPSHOT_DIFFERS, "status.json is no snapshot")
+        return snapshot
 
     def lanes(self, outcome: Outcome) -> dict[str, str | None]:
         """Return the lanes of a state that has to be readable."""
@@ -363,12 +424,13 @@ class World:
             "mission": {self.mission.slug, self.mission.mission_id},
             "work package": {work_package},
             "requested lane": {to},
-            "event path": {str(self.log), os.path.realpath(self.log)},
         }
         missing = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not diagnostic.get(key)]
         for what, values in expected.items():
             if not any(str(diagnostic.get(key)) in values for key in _NAMES[what]):
                 missing.append(what)
+        if not any(self.is_log(diagnostic.get(key)) for key in _NAMES["event path"]):
+            missing.append("event path")
         if missing:
             shown = {key: value for key, value in diagnostic.items() if key != "message"}
             text = json.dumps(shown, default=str)[:300]
@@ -385,6 +447,34 @@ class World:
             if count != 1:
                 finding = Finding.ACKED_ROW_MISSING if count == 0 else Finding.ROW_DUPLICATED
                 self.fail(finding, f"event {answer['event_id']} was acknowledged and is in the log {count} times")
+
+
+def another_process(world: World, environment: Mapping[str, str] | None = None) -> Implementation:
+    """Return a session on the implementation in a process of its own; inconclusive when there is no such thing."""
+    if not world.implementation.in_this_process:
+        return world.implementation.sibling(environment)
+    try:
+        return connect(f"served:{world.implementation.spec}").sibling(environment)
+    except ImplementationError as error:
+        inconclusive(f"it cannot run in a process of its own: {error}")
+
+
+def told(value: Any) -> str:
+    """Return everything that a diagnostic says, but for the paths: they may hold any number or word."""
+    if isinstance(value, Mapping):
+        return " ".join(
+            f"{key}={told(item)}" for key, item in value.items() if "path" not in str(key) and key != "root"
+        )
+    if isinstance(value, list | tuple | set):
+        return " ".join(map(told, value))
+    return "" if isinstance(value, str) and ("/" in value or "\\" in value) and " " not in value else str(value)
+
+
+def names_line(value: Any, line: int) -> bool:
+    """Say whether a diagnostic names ``line``: by a field of its own, or by the words "line N"."""
+    if isinstance(value, Mapping) and (value.get("line") == line or line in (value.get("lines") or ())):
+        return True
+    return re.search(rf"\blines? (?:\d+(?:,| and) )*{line}\b", told(value)) is not None
 
 
 def _ask_text(request: Request) -> str:

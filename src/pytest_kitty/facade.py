@@ -42,7 +42,9 @@ class Kitty:
 
         return repository(root or self._directory(), **options)
 
-    def disk_fault(self, path: Path, mode: Literal["lost", "full", "torn", "slow"], **options: Any) -> DiskFault:
+    def disk_fault(
+        self, path: Path, mode: Literal["lost", "altered", "full", "torn", "slow"], **options: Any
+    ) -> DiskFault:
         """Describe a fault on ``path``; ``with fault.here():`` puts it in place.
 
         >>> built = kitty.mission()

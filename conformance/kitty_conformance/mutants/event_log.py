@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +114,26 @@ class _ForeignRowsUnreported(Workflow):
         return replace(super().state(root, slug, recover=recover), reports=[])
 
 
+class _ForeignBySlug(Reducer):
+    def _is_foreign(self, row: LaneRow) -> bool:
+        slug = row.data.get("mission_slug")
+        return bool(slug) and slug != self.mission_slug
+
+
+class _RecoveryStopsAtTheFirst(Workflow):
+    def _recovered(self, paths: MissionPaths, meta: Meta) -> Any:
+        reducer, left_out = super()._recovered(paths, meta)
+        return reducer, left_out[:1]
+
+
+class _SnapshotWithAProcess(Reducer):
+    def snapshot(self, meta: Meta) -> Snapshot:
+        snapshot = super().snapshot(meta)
+        for entry in snapshot["work_packages"].values():
+            entry["written_by"] = os.getpid()
+        return snapshot
+
+
 class _SnapshotWithATime(Reducer):
     def snapshot(self, meta: Meta) -> Snapshot:
         from datetime import UTC, datetime
@@ -209,6 +230,11 @@ MUTANTS: list[type[Mutant]] = [
         mistake="A recovery read does not say what it left out.",
     ),
     mutant(
+        "recovery-stops-at-the-first", clause="LOG-007", scenario="test_a_recovery_read_reports_every_line",
+        finding="damage-unreported", workflow=_RecoveryStopsAtTheFirst,
+        mistake="A recovery read reports the first line that it left out, and no other.",
+    ),
+    mutant(
         "splits-at-separators", clause="LOG-008", scenario="test_odd_bytes_give_whole_rows_or_an_error",
         finding="legal-refused", store=_SplitsAtSeparators,
         mistake="A row is split at U+2028 inside a string.",
@@ -237,6 +263,16 @@ MUTANTS: list[type[Mutant]] = [
         "foreign-rows-unreported", clause="LOG-010", scenario="test_rows_of_another_mission_do_not_count",
         finding="damage-unreported", workflow=_ForeignRowsUnreported,
         mistake="Rows of another mission are dropped without a word.",
+    ),
+    mutant(
+        "foreign-by-slug", clause="LOG-010", scenario="test_rows_of_this_mission_count_by_their_id",
+        finding="lane-disagrees", reducer=_ForeignBySlug,
+        mistake="A mission that was renamed loses the rows of its older slug.",
+    ),
+    mutant(
+        "snapshot-with-a-process", clause="LOG-011", scenario="test_a_snapshot_owes_nothing_to_who_writes_it_or_to_what_was_there",
+        finding="snapshot-differs", reducer=_SnapshotWithAProcess,
+        mistake="The snapshot says which process wrote it.",
     ),
     mutant(
         "snapshot-with-a-time", clause="LOG-011", scenario="test_the_snapshot_is_a_function_of_the_log",

@@ -11,8 +11,9 @@ from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError
 from kitty_reliability.formats.events import Row, encode_row, read_rows
 from kitty_reliability.formats.lanes import Lane
 from kitty_reliability.formats.mission import Meta, MissionPaths
+from kitty_reliability.formats.snapshot import encode_snapshot
 from kitty_reliability.implementations.protocol import Outcome, Transition
-from kitty_reliability.reference.files import append_durably, cut
+from kitty_reliability.reference.files import append_durably, cut, replace_file
 from kitty_reliability.reference.transitions import Context
 from kitty_reliability.reference.workflow import Moved, StateReport
 
@@ -41,7 +42,20 @@ class _WritesTwice(LogStore):
         append_durably(self.paths.log, encode_row(row))
 
 
+class _AnswersForAnother(Reference):
+    def transition(self, request: Transition) -> Outcome:
+        outcome = super().transition(request)
+        return Outcome(outcome.kind, {**outcome.value, "work_package_id": "WP99"})
+
+
 # --- STA-002
+
+
+class _ReadsBackTheLength(LogStore):
+    def _read_back(self, before: int, added: bytes) -> list[Row]:
+        if self.paths.log.stat().st_size != before + len(added):
+            return super()._read_back(before, added)
+        return self._parse(added)
 
 
 class _NoReadback(LogStore):
@@ -68,7 +82,8 @@ class _BareDiagnostic(Reference):
 class _TakesBackTooMuch(LogStore):
     def take_back(self, size: int) -> None:
         known = bytes(self._data[:size])
-        super().take_back(known.rstrip(b"\n").rfind(b"\n") + 1)
+        super().take_back(size)
+        cut(self.paths.log, known.rstrip(b"\n").rfind(b"\n") + 1)
 
 
 class _RepairsByTruncation(LogStore):
@@ -84,7 +99,26 @@ class _RepairsByTruncation(LogStore):
             super()._refresh(meta)
 
 
+class _SnapshotFirst(Workflow):
+    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+        ahead = Reducer(self.profile, store.paths.slug, meta.mission_id)
+        ahead.add(read_rows(store.data() + encode_row(row)))
+        replace_file(store.paths.snapshot, encode_snapshot(ahead.snapshot(meta)))
+        super()._commit(store, meta, row)
+
+
 # --- STA-007
+
+
+class _ForgetsWhereItCameFrom(Workflow):
+    def _row(self, *arguments: Any) -> dict[str, Any]:
+        return {**super()._row(*arguments), "from_lane": "genesis"}
+
+
+class _ForceAlongTheTable(Rules):
+    def forced(self, target: Lane, context: Context) -> Diagnostic | None:
+        found = super().forced(target, context)
+        return None if target == Lane.CLAIMED else found
 
 
 class _AnyEdge(Rules):
@@ -129,6 +163,10 @@ class _NoLock(LogStore):
     def locked(self) -> Iterator[None]:
         yield
 
+    def _read_back(self, before: int, added: bytes) -> list[Row]:
+        # Its own row is there, so all is well.
+        return self._parse(added) if added in self.paths.log.read_bytes() else super()._read_back(before, added)
+
 
 class _LostUpdate(LogStore):
     @contextmanager
@@ -151,6 +189,13 @@ class _LostUpdate(LogStore):
 
 class _TornBytesDropped(LogStore):
     def _set_torn_aside(self) -> None:
+        cut(self.paths.log, len(self._data))
+        self._torn = b""
+
+
+class _OneTearAside(LogStore):
+    def _set_torn_aside(self) -> None:
+        (self.paths.directory / "torn").write_bytes(self._torn)
         cut(self.paths.log, len(self._data))
         self._torn = b""
 
@@ -186,6 +231,15 @@ class _ReadingTouchesTheLog(Workflow):
         return super().state(root, slug, recover=recover)
 
 
+class _ReadingRepairs(Workflow):
+    def state(self, root: str, slug: str, *, recover: bool = False) -> StateReport:
+        log = Path(root, "kitty-specs", slug, "status.events.jsonl")
+        if log.is_file():
+            lines = log.read_bytes().splitlines(keepends=True)
+            log.write_bytes(b"".join(line for line in lines if line.endswith(b"\n")))
+        return super().state(root, slug, recover=recover)
+
+
 # fmt: off
 MUTANTS: list[type[Mutant]] = [
     mutant(
@@ -204,9 +258,19 @@ MUTANTS: list[type[Mutant]] = [
         mistake="The row is appended a second time by a retry that nobody needed.",
     ),
     mutant(
+        "answers-for-another", clause="STA-001", scenario="test_a_success_is_one_row",
+        finding="wrong-row", adapter=_AnswersForAnother,
+        mistake="The answer names another work package than the row does.",
+    ),
+    mutant(
         "no-readback", clause="STA-002", scenario="test_a_lost_write_is_no_success",
         finding="acked-row-missing", store=_NoReadback,
         mistake="What was written is believed to be on disk without looking (#945).",
+    ),
+    mutant(
+        "reads-back-the-length", clause="STA-002", scenario="test_a_lost_write_is_no_success",
+        finding="acked-row-missing", store=_ReadsBackTheLength,
+        mistake="As many bytes as were written are there; which ones is not looked at.",
     ),
     mutant(
         "no-lane-check", clause="STA-002", scenario="test_an_outranked_row_is_no_success",
@@ -227,6 +291,21 @@ MUTANTS: list[type[Mutant]] = [
         "repairs-by-truncation", clause="STA-003", scenario="test_an_unreadable_log_is_diagnosed_and_left_alone",
         finding="damage-accepted", store=_RepairsByTruncation,
         mistake="A log with a corrupt line is cut there, and the rest of it is gone.",
+    ),
+    mutant(
+        "snapshot-first", clause="STA-003", scenario="test_a_failed_append_is_diagnosed_and_leaves_nothing",
+        finding="snapshot-differs", workflow=_SnapshotFirst,
+        mistake="The snapshot is written before the row, and stays when the row does not.",
+    ),
+    mutant(
+        "forgets-where-it-came-from", clause="STA-007", scenario="test_a_legal_edge_is_written",
+        finding="wrong-row", workflow=_ForgetsWhereItCameFrom,
+        mistake="Every row says that the work package came from genesis.",
+    ),
+    mutant(
+        "force-along-the-table", clause="STA-007", scenario="test_force_needs_an_actor_and_a_reason",
+        finding="illegal-accepted", rules=_ForceAlongTheTable,
+        mistake="Force along an edge of the table needs nobody and skips its guard.",
     ),
     mutant(
         "any-edge", clause="STA-007", scenario="test_an_edge_that_is_not_in_the_table_is_refused",
@@ -274,6 +353,11 @@ MUTANTS: list[type[Mutant]] = [
         mistake="A torn end is cut off and thrown away.",
     ),
     mutant(
+        "one-tear-aside", clause="STA-009", scenario="test_torn_bytes_are_kept_aside",
+        finding="bytes-lost", store=_OneTearAside,
+        mistake="The second tear overwrites what was kept of the first.",
+    ),
+    mutant(
         "glues-after-a-tear", clause="STA-009", scenario="test_torn_bytes_are_kept_aside",
         finding="glued-line", store=_GluesAfterATear,
         mistake="The new row is glued to half a row.",
@@ -287,6 +371,11 @@ MUTANTS: list[type[Mutant]] = [
         "reading-writes", clause="STA-010", scenario="test_reading_changes_nothing",
         finding="read-changed-state", workflow=_ReadingWrites,
         mistake="Reading the state writes the snapshot (#2934).",
+    ),
+    mutant(
+        "reading-repairs", clause="STA-010", scenario="test_reading_a_damaged_log_changes_nothing",
+        finding="read-changed-state", workflow=_ReadingRepairs,
+        mistake="Reading a log with a torn end cuts it off.",
     ),
     mutant(
         "reading-makes-a-log", clause="STA-010", scenario="test_reading_creates_no_log",

@@ -25,13 +25,13 @@ class DiskFault:
 
     Arguments:
         path: the file whose writes misbehave.
-        mode: ``lost``: writes claim success and are not there. ``full``: writes fail. ``torn``:
+        mode: ``lost``: writes claim success and are not there. ``altered``: blanks are there instead. ``full``: writes fail. ``torn``:
             ``bytes_through`` bytes are written, then writes fail. ``slow``: each write waits ``seconds`` first.
         marker: a file, not there yet, that counts how often the fault acted; outside the mission.
     """
 
     path: Path
-    mode: Literal["lost", "full", "torn", "slow"]
+    mode: Literal["lost", "altered", "full", "torn", "slow"]
     marker: Path
     bytes_through: int = 0
     seconds: float = 0.0

@@ -106,6 +106,8 @@ def torn_tail(data: bytes) -> bytes:
         return b""
     try:
         return b"" if isinstance(parse(tail), dict) else tail
+    except (RepeatedKeyError, TooDeepError):
+        return b""  # whole, and wrong in another way
     except ValueError:
         return tail
 

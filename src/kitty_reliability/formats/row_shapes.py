@@ -185,7 +185,7 @@ def _check_texts(value: Any, keys: tuple[str, ...], name: str, line: int) -> Non
             raise _invalid(line, f"{name}.{key}", "is not a text")
 
 
-def _moment(at: Any, line: int) -> float:
+def _moment(at: Any, line: int) -> int:
     if at.__class__ is str:
         try:
             return instant(at)

@@ -52,14 +52,23 @@ class LogMark:
         before, now = self.data or b"", self.now or b""
         return now.startswith(before[: before.rfind(b"\n") + 1])
 
+    @property
+    def kept(self) -> bool:
+        """Say whether every row that was there is still there, in its order, whatever its bytes are now."""
+        rows = rows_from_bytes(self.data or b"")
+        return rows_from_bytes(self.now or b"")[: len(rows)] == rows
+
     def added(self) -> Added:
-        """Return what stands behind the whole lines that were there.
+        """Return what stands behind the rows that were there.
 
         Raises:
-            ValueError: those lines are not there any more, so nothing can be called added.
+            ValueError: those rows are not there any more, so nothing can be called added.
         """
         if not self.intact:
-            raise ValueError(f"{self.path}: the bytes that were there have changed")
+            if not self.kept:
+                raise ValueError(f"{self.path}: the rows that were there have changed")
+            rows, debris = _split(self.now or b"")
+            return Added(b"", rows[len(rows_from_bytes(self.data or b"")) :], debris)
         before, now = self.data or b"", self.now or b""
         start = before.rfind(b"\n") + 1
         unended = before[start:]
@@ -87,7 +96,7 @@ def lane_from_bytes(data: bytes, work_package: str) -> str | None:
     The latest row by instant, then by event id, decides (clause LOG-005). Repeated rows change nothing;
     rules about rejections at one instant are not applied: do not ask about such a log.
     """
-    latest: tuple[float, str] | None = None
+    latest: tuple[int, str] | None = None
     lane: str | None = None
     for row in rows_from_bytes(data):
         if row.get("wp_id") != work_package or row.get("kind") is not None or "event_type" in row:

@@ -19,10 +19,7 @@ def append_durably(path: Path, data: bytes) -> None:
     fresh = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY | _NO_FOLLOW, 0o666)
     try:
-        rest = memoryview(data)
-        while rest:
-            # One call is the rule; a disk that takes less is asked again for the rest.
-            rest = rest[os.write(descriptor, rest) :]
+        _write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -44,10 +41,16 @@ def write_exclusively(path: Path, data: bytes) -> None:
     """Write a new file and wait until the disk has it; FileExistsError when there is one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW, 0o666)
     try:
-        os.write(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        # Half a file under this name would be taken for the whole one.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
     sync_directory(path.parent)
 
 
@@ -58,7 +61,7 @@ def replace_file(path: Path, data: bytes) -> None:
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
         try:
-            os.write(descriptor, data)
+            _write_all(descriptor, data)
         finally:
             os.close(descriptor)
         temporary.replace(path)
@@ -77,6 +80,13 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    # One call is the rule; a disk that takes less is asked again for the rest.
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 _BINARY: int = getattr(os, "O_BINARY", 0)

@@ -19,6 +19,8 @@ def find_mission(root: str, slug: str) -> MissionPaths:
     Raises:
         DiagnosticError: MISSION_IDENTIFIER_UNSAFE, MISSION_NOT_FOUND, MISSION_OUTSIDE_ROOT.
     """
+    if "\0" in root:
+        raise diagnostic("MISSION_NOT_FOUND", mission_slug=slug, root=root)
     paths = MissionPaths.under(Path(root).resolve(), slug)
     if not paths.directory.is_dir():
         raise diagnostic("MISSION_NOT_FOUND", mission_slug=slug, root=root)

@@ -380,7 +380,7 @@ def _actor_name(actor: Any) -> str:
 def _mission_number(meta: Meta, slug: str) -> str:
     if meta.mission_number is not None:
         return str(meta.mission_number)
-    digits = re.match(r"(\d+)-", meta.mission_slug or slug, re.ASCII)
+    digits = re.match(r"(\d{1,18})-", meta.mission_slug or slug, re.ASCII)
     return str(int(digits[1])) if digits else ""
 
 

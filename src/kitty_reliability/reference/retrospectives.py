@@ -20,7 +20,7 @@ _FINAL: Final = {
 def retrospective_block(rows: Sequence[RetrospectiveRow]) -> dict[str, Any] | None:
     """Return the block, None when no row has an ``event_name`` (the ``type`` family does not count)."""
     named = sorted(
-        (row.data for row in rows if "event_name" in row.data),
+        (row.data for row in rows if str(row.data.get("event_name", "")).startswith("retrospective.")),
         key=lambda data: (str(data.get("at", "")), str(data.get("event_id", ""))),
     )
     if not named:

@@ -55,6 +55,7 @@ class LogStore:
         self._lock = FileLock(lock_path(paths), timeout=lock_seconds, poll_interval=_POLL_SECONDS)
         self._mission_id: str | None = None
         self._was_missing = False
+        self._added = b""
         self._forget()
 
     # --- reading
@@ -69,6 +70,14 @@ class LogStore:
         if self._torn:
             raise diagnostic("ROW_TORN", line=self._lines + 1, path=str(self.paths.log))
         return self.reducer
+
+    def data(self) -> bytes:
+        """Return the bytes of the log, none when there is no log.
+
+        Raises:
+            DiagnosticError: the log is a link, or no regular file.
+        """
+        return b"" if self._look() is None else self.paths.log.read_bytes()
 
     @property
     def exists(self) -> bool:
@@ -174,6 +183,7 @@ class LogStore:
         line = encode_row(row)
         # A last line that is whole but lacks its newline must not be glued to the new one (STA-009).
         added = line if not self._data or self._data.endswith(b"\n") else b"\n" + line
+        self._added = added
         try:
             append_durably(self.paths.log, added)
         except OSError as error:
@@ -181,15 +191,20 @@ class LogStore:
             raise diagnostic("EVENT_APPEND_FAILED", problem=error.strerror or str(error)) from error
         try:
             self.reducer.add(self._read_back(before, added))
+            signature = self._look()
         except DiagnosticError:
             self.take_back(before)
             raise
+        except OSError as error:
+            self.take_back(before)
+            raise diagnostic("EVENT_READBACK_FAILED", problem=error.strerror or str(error)) from error
         self._know(added)
-        signature = self._look()
         self._signature = signature if signature and signature[1] == len(self._data) else (-1, -1, -1, -1)
 
     def take_back(self, size: int) -> None:
-        """Cut the log to the ``size`` it had before an append that does not stand.
+        """Cut the log to the ``size`` it had before the last append, which does not stand.
+
+        What somebody else wrote behind it meanwhile, without the lock, is not cut away with it.
 
         Raises:
             DiagnosticError: EVENT_APPEND_UNRESOLVED, saying what stands.
@@ -198,9 +213,18 @@ class LogStore:
         try:
             if self._look() is None:
                 return
+            with self.paths.log.open("rb") as file:
+                file.seek(size)
+                stands = file.read()
+            if not self._added.startswith(stands):
+                raise diagnostic(
+                    "EVENT_APPEND_UNRESOLVED",
+                    problem="somebody else changed the log meanwhile",
+                    stands=f"from byte {size} on the log is as it is",
+                )
             if self._was_missing:
                 self.paths.log.unlink()
-            else:
+            elif stands:
                 cut(self.paths.log, size)
         except OSError as error:
             raise diagnostic(
@@ -222,10 +246,10 @@ class LogStore:
     def _set_torn_aside(self) -> None:
         """Keep the torn end in a file of its own and cut it off the log (STA-009)."""
         name = f"{self.paths.log.name}.torn-{sha256(self._torn).hexdigest()[:16]}"
+        aside = self.paths.directory / name
         try:
-            write_exclusively(self.paths.directory / name, self._torn)
-        except FileExistsError:
-            pass  # the same bytes were kept before
+            if not (aside.is_file() and aside.read_bytes() == self._torn):
+                write_exclusively(aside, self._torn)
         except OSError as error:
             raise diagnostic("EVENT_APPEND_FAILED", problem=error.strerror or str(error)) from error
         cut(self.paths.log, len(self._data))

@@ -137,7 +137,9 @@ class Rules:
         if context.review_ref is not None and context.review_ref != result.get("reference"):
             return Diagnostic("REVIEW_REF_MISMATCH")
         if context.evidence is not None:
-            review = context.evidence.get("review") or {}
+            review = context.evidence.get("review")
+            if not isinstance(review, Mapping):
+                return Diagnostic("REVIEW_EVIDENCE_MISMATCH")
             if any(review.get(key) != result.get(key) for key in _TRIPLE):
                 return Diagnostic("REVIEW_EVIDENCE_MISMATCH")
         return None

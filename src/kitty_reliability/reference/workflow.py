@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from kitty_reliability.formats.lanes import BOARD_LANES, Lane, UnknownLaneError,
 from kitty_reliability.formats.mission import Meta, MissionPaths, read_meta
 from kitty_reliability.formats.profiles import CONTRACT_320, Profile
 from kitty_reliability.formats.snapshot import Snapshot, encode_snapshot
+from kitty_reliability.formats.strict_json import parse
 from kitty_reliability.formats.work_package import find_work_package, read_work_package
 from kitty_reliability.implementations.protocol import Transition
 
@@ -95,7 +97,7 @@ class Workflow:
             "requested_lane": request.to,
         }
         try:
-            self._require_encodable(request)
+            self._require_writable(request)
             paths = find_mission(request.root, request.mission)
             fields["status_events_path"] = str(paths.log)
             if not is_work_package_id(request.work_package):
@@ -121,6 +123,8 @@ class Workflow:
             return Moved(row["event_id"], source, target)
         except DiagnosticError as error:
             raise DiagnosticError(error.diagnostic.with_fields(**fields)) from error
+        except OSError as error:
+            raise diagnostic("UNEXPECTED", problem=f"{type(error).__name__}: {error}", **fields) from error
 
     def _open(self, store: LogStore, meta: Meta) -> Reducer:
         try:
@@ -143,7 +147,8 @@ class Workflow:
         self._require_lane(store, before, row)
         try:
             replace_file(store.paths.snapshot, encode_snapshot(store.reducer.snapshot(meta)))
-        except (OSError, UnicodeEncodeError) as error:
+        except Exception as error:
+            # Whatever went wrong: a row whose transition failed does not stand.
             store.take_back(before)
             raise diagnostic("SNAPSHOT_WRITE_FAILED", problem=str(error)) from error
 
@@ -226,14 +231,20 @@ class Workflow:
         )
 
     def _recovered(self, paths: MissionPaths, meta: Meta) -> tuple[Reducer, list[Diagnostic]]:
-        data = paths.log.read_bytes() if paths.log.is_file() else b""
-        rows, left_out = recover_rows(data, self.profile)
+        rows, left_out = recover_rows(self._store(paths).data(), self.profile)
         reducer = self.reducer_class(self.profile, paths.slug, meta.mission_id)
-        for row in rows:
-            try:
-                reducer.add([row])
-            except DiagnosticError as error:
-                left_out.append(error.diagnostic)
+        try:
+            reducer.add(rows)
+        except DiagnosticError:
+            # Rare: two rows share an id. Then one by one, to know which is left out.
+            reducer = self.reducer_class(self.profile, paths.slug, meta.mission_id)
+            for row in rows:
+                try:
+                    reducer.add([row])
+                except DiagnosticError as error:
+                    fields = {**error.diagnostic.fields, "line": row.line}
+                    left_out.append(Diagnostic(error.diagnostic.code, fields))
+        left_out.sort(key=lambda item: item.fields["line"])
         return reducer, left_out
 
     def events(self, root: str, slug: str) -> list[Row]:
@@ -243,9 +254,9 @@ class Workflow:
             DiagnosticError: the mission cannot be found, or its log cannot be read.
         """
         paths = find_mission(root, slug)
-        self._store(paths).read(read_meta(paths.meta))
-        data = paths.log.read_bytes() if paths.log.exists() else b""
-        return read_rows(data, self.profile)
+        store = self._store(paths)
+        store.read(read_meta(paths.meta))
+        return read_rows(store.data(), self.profile)
 
     def materialize(self, root: str, slug: str) -> tuple[MissionPaths, Snapshot]:
         """Write the snapshot and return it; a file that has these bytes already is left alone (LOG-011)."""
@@ -302,22 +313,13 @@ class Workflow:
         recorded = reducer.subtasks(request.work_package)
         return all(recorded.get(name) == Lane.DONE for name in roster or ())
 
-    def _require_encodable(self, request: Transition) -> None:
-        """Refuse text that no file can hold before anything is written (SEC-004)."""
-        for name, value in request.model_dump().items():
-            if _has_surrogate(value):
-                raise diagnostic("TEXT_NOT_ENCODABLE", field=name)
-
-
-def _has_surrogate(value: Any) -> bool:
-    if isinstance(value, str):
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            return True
-        return False
-    if isinstance(value, dict):
-        return any(_has_surrogate(key) or _has_surrogate(item) for key, item in value.items())
-    if isinstance(value, list):
-        return any(_has_surrogate(item) for item in value)
-    return False
+    def _require_writable(self, request: Transition) -> None:
+        """Refuse what no row can hold before anything is written: lone surrogates (SEC-004), NaN, extreme depth."""
+        for name in ("work_package", "actor", "reason", "review_ref", "evidence", "review_result", "policy_metadata"):
+            value = getattr(request, name)
+            try:
+                parse(json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8"))
+            except UnicodeEncodeError:
+                raise diagnostic("TEXT_NOT_ENCODABLE", field=name) from None
+            except (ValueError, TypeError, RecursionError) as error:
+                raise diagnostic("VALUE_INVALID", problem=f"{name} cannot be written: {error}") from None

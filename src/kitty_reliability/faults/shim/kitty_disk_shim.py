@@ -1,6 +1,7 @@
 """Makes writes to one file misbehave, inside the Python process that does them.
 
-Modes: ``lost`` (every write claims success and nothing is written), ``full`` (every write fails), ``torn`` (a
+Modes: ``lost`` (every write claims success and nothing is written), ``altered`` (something else of the same length
+is written), ``full`` (every write fails), ``torn`` (a
 number of bytes is written, then writes fail), ``slow`` (every write waits first). A rename onto the file counts
 as a write. Each time it acts it adds a byte to a marker file, so that a fault that never took effect is known.
 
@@ -27,7 +28,7 @@ class Shim:
 
     Arguments:
         path: the file. marker: the file that counts how often the fault acted.
-        mode: ``lost``, ``full``, ``torn`` or ``slow``.
+        mode: ``lost``, ``altered``, ``full``, ``torn`` or ``slow``.
         bytes_through: for ``torn``, what gets through before writes fail. seconds: for ``slow``.
     """
 
@@ -84,11 +85,18 @@ class Shim:
         if self.mode == "slow":
             time.sleep(self.seconds)
             return size
+        if self.mode == "altered":
+            return size
         through = min(size, self.left) if self.mode == "torn" else 0
         if through == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
         self.left -= through
         return through
+
+    def _bytes(self, data: Any, through: int) -> bytes:
+        """Return what is really written of ``data``."""
+        kept = bytes(memoryview(data).cast("B")[:through])
+        return kept if self.mode != "altered" else bytes(byte if byte in b"\r\n" else 0x20 for byte in kept)
 
     # --- os
 
@@ -108,7 +116,7 @@ class Shim:
         size = memoryview(data).nbytes
         through = self._through(size)
         if through:
-            self.original["write"](descriptor, bytes(memoryview(data).cast("B")[:through]))
+            self.original["write"](descriptor, self._bytes(data, through))
         return size if self.mode == "lost" else through
 
     def _close(self, descriptor: int) -> None:
@@ -131,7 +139,7 @@ class Shim:
                 # A rename is whole or not at all; a disk that is full by now lets it not happen.
                 self.left = 0
             self._through(1)
-            if self.mode == "lost":
+            if self.mode in ("lost", "altered"):
                 os.unlink(source, dir_fd=src_dir_fd)
                 return
         self.original[how](source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
@@ -175,7 +183,7 @@ class _FaultyFile(io.FileIO):
         size = memoryview(data).nbytes
         through = self.shim._through(size)
         if through:
-            super().write(bytes(memoryview(data).cast("B")[:through]))
+            super().write(self.shim._bytes(data, through))
         return size if self.shim.mode == "lost" else through
 
 
