@@ -198,6 +198,8 @@ class EventLog:
         }
         return self._add({**common, **own, **keys})
 
+    retro = retrospective
+
     def row(self, row: Mapping[str, Any]) -> EventLog:
         """Add any row as it is."""
         return self._add(dict(row))
@@ -225,6 +227,32 @@ class EventLog:
         self.chunks = [data]
         self.path.write_bytes(data)
         return self
+
+    def fork(self, path: Path, name: str) -> EventLog:
+        """Return a log at ``path`` that goes on from here: same bytes, lanes and moment, but ids of its own.
+
+        Arguments:
+            name: whose log it is; two forks of one name draw the same ids.
+        """
+        other = EventLog(
+            path,
+            mission_slug=self.mission_slug,
+            mission_id=self.mission_id,
+            clock=Clock(self.clock.now, self.clock.step),
+            ids=Identifiers(f"{self.ids.seed}:{self.ids.drawn}:{name}"),
+            actor=self.actor,
+            reviewer=self.reviewer,
+            bootstrap=self.bootstrap,
+        )
+        other.lanes.update(self.lanes)
+        other.rows.extend(self.rows)
+        other._reviews.update(self._reviews)
+        return other.rewrite(self.data if self._deferred else self.path.read_bytes())
+
+    @property
+    def deferred(self) -> bool:
+        """Say whether the verbs keep what they write in memory."""
+        return self._deferred
 
     def defer(self) -> EventLog:
         """Keep what the verbs write in memory until ``flush``: one write instead of one a row."""

@@ -6,14 +6,14 @@ ULIDs, a log of legal rows, task files with every key that readers ask for (inte
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kitty_reliability.formats.frontmatter import join
 from kitty_reliability.formats.identifiers import is_safe_segment, is_work_package_id, mid8
+from kitty_reliability.formats.lane_manifest import LaneManifest, ManifestLane, mission_branch
 from kitty_reliability.formats.lanes import Lane
 from kitty_reliability.formats.mission import TOPOLOGIES, MissionPaths, encode_meta
 
@@ -22,9 +22,12 @@ from .errors import BuildError
 from .event_log import ROUTES, EventLog
 from .identifiers import Identifiers
 
+if TYPE_CHECKING:
+    from .work_package import WorkPackageVerbs
+
 __all__ = ["Mission", "WorkPackage", "mission"]
 
-_CONFIG: Final = """\
+PROJECT_CONFIG: Final = """\
 protection: {protected_branches: []}
 preflight: {enabled: false}
 project: {uuid: 00000000-0000-4000-8000-000000000000, slug: demo, node_id: d036a097a835, \
@@ -87,6 +90,12 @@ class Mission:
     def task_file(self, work_package: str) -> Path:
         """Return the path of a work package's file."""
         return self.paths.tasks / _file_name(work_package, self.work_packages[work_package])
+
+    def wp(self, work_package: str) -> WorkPackageVerbs:
+        """Return the verbs of a work package: ``m.wp("WP01").claim().start()``; BuildError when there is none."""
+        from .work_package import WorkPackageVerbs
+
+        return WorkPackageVerbs(self, work_package)
 
 
 def mission(
@@ -222,7 +231,7 @@ def _project_files(root: Path) -> None:
     config = root / ".kittify" / "config.yaml"
     if not config.exists():
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_bytes(_CONFIG.encode())
+        config.write_bytes(PROJECT_CONFIG.encode())
 
 
 def _file_name(wp_id: str, package: WorkPackage) -> str:
@@ -231,8 +240,7 @@ def _file_name(wp_id: str, package: WorkPackage) -> str:
 
 
 def _task_file(wp_id: str, package: WorkPackage) -> bytes:
-    number = wp_id.lower()
-    owned = list(package.owned_files) or [f"src/{number}/**"]
+    owned = list(_owned({wp_id: package}, wp_id))
     values: dict[str, Any] = {
         "work_package_id": wp_id,
         "title": package.title or f"Work package {wp_id}",
@@ -249,24 +257,19 @@ def _task_file(wp_id: str, package: WorkPackage) -> bytes:
 
 
 def _manifest(built: Mission, lanes: Mapping[str, Sequence[str]], clock: Clock) -> bytes:
-    manifest = {
-        "version": 1,
-        "mission_slug": built.slug,
-        "mission_id": built.mission_id,
-        "mission_branch": f"kitty/mission-{built.slug}",
-        "target_branch": built.meta.get("target_branch", "main"),
-        "lanes": [
-            {
-                "lane_id": lane_id,
-                "wp_ids": list(wp_ids),
-                "write_scope": [f"src/{wp_id.lower()}/**" for wp_id in wp_ids],
-                "predicted_surfaces": [],
-                "depends_on_lanes": [],
-                "parallel_group": 0,
-            }
+    return LaneManifest(
+        mission_slug=built.slug,
+        mission_id=built.mission_id,
+        mission_branch=mission_branch(built.slug),
+        target_branch=built.meta.get("target_branch", "main"),
+        lanes=[
+            ManifestLane(lane_id, wp_ids, [glob for wp_id in wp_ids for glob in _owned(built.work_packages, wp_id)])
             for lane_id, wp_ids in lanes.items()
         ],
-        "computed_at": clock.text,
-        "computed_from": "dependency_graph+ownership",
-    }
-    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+        computed_at=clock.text,
+    ).encode()
+
+
+def _owned(packages: Mapping[str, WorkPackage], wp_id: str) -> Sequence[str]:
+    package = packages.get(wp_id)
+    return package.owned_files if package and package.owned_files else [f"src/{wp_id.lower()}/**"]

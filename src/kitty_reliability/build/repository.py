@@ -1,26 +1,36 @@
 """A real git repository that nothing outside can reach into (models: parts C4 and D3).
 
 Every variable that would point git elsewhere is dropped, system and user configuration are off, and identity,
-branch name and dates are fixed: two builds give the same commit ids.
+branch name and dates are fixed: two builds give the same commit ids. The usual steps are written without git, as
+git writes them (``git_template``); ``by_git=True`` has git do every one of them.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from . import branches
 from .clock import Clock
 from .errors import BuildError
-from .mission import Mission, mission
+from .git_template import IDENTITY, Change, Ledger, NotPlainError
 
-__all__ = ["Repository", "git_environment", "repository"]
+if TYPE_CHECKING:
+    from .lanes import RepositoryMission
+    from .mission import Mission
+    from .worktrees import Checkout
+
+__all__ = ["Repository", "Steps", "git_environment", "repository"]
 
 _CONFIG: Final = (
-    ("user.name", "Kitty Builder"),
-    ("user.email", "kitty@example.invalid"),
+    ("user.name", IDENTITY[0]),
+    ("user.email", IDENTITY[1]),
     ("commit.gpgsign", "false"),
     ("tag.gpgsign", "false"),
     ("gc.auto", "0"),
@@ -32,6 +42,7 @@ _CONFIG: Final = (
     ("core.excludesFile", ""),
     ("core.attributesFile", ""),
 )
+_CONFIG_TEXT: Final = "".join(f"[{name.split('.')[0]}]\n\t{name.split('.')[1]} = {value}\n" for name, value in _CONFIG)
 
 #: What the released tool leaves behind beside the mission; never part of a commit.
 _EXCLUDED: Final = """\
@@ -45,6 +56,11 @@ _EXCLUDED: Final = """\
 .kittify/locks/
 """
 
+#: A name that no version of git refuses; any other one is shown to git first.
+_PLAIN_BRANCH: Final = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*\Z")
+#: What ``git init`` writes into ``config``, by device and kind: it probes the file system.
+_INITIAL: dict[tuple[int, bool], bytes] = {}
+
 
 def git_environment(clock: Clock | None = None) -> dict[str, str]:
     """Return the environment in which git sees the repository it is run in, and nothing else."""
@@ -54,6 +70,8 @@ def git_environment(clock: Clock | None = None) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_DEFAULT_HASH": "sha1",
+        "GIT_DEFAULT_REF_FORMAT": "files",
         "LC_ALL": "C",
     }
     if clock is not None:
@@ -64,14 +82,32 @@ def git_environment(clock: Clock | None = None) -> dict[str, str]:
 class Repository:
     """A git repository and the clock that its commits are dated by."""
 
-    def __init__(self, root: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock,
+        *,
+        branch: str = "main",
+        remote: Path | None = None,
+        remote_name: str = "origin",
+        ledger: Ledger | None = None,
+    ) -> None:
         self.root = root
         self.clock = clock
+        #: The branch that it began with.
+        self.branch = branch
+        #: The bare repository that is its remote, and the remote's name; None when it has none.
+        self.remote = remote
+        self.remote_name = remote_name
+        #: Branch -> branch of the remote that it was set to track by a verb.
+        self.upstreams: dict[str, str] = {}
         #: The missions that were built here, in order.
         self.missions: list[Mission] = []
+        self._ledger = ledger
+        self._steps = Steps(self)
 
-    def git(self, *arguments: str, check: bool = True) -> str:
-        """Run git in the root and return its output.
+    def git(self, *arguments: str, check: bool = True, stdin: bytes | None = None, cwd: Path | None = None) -> str:
+        """Run git in the root, or in ``cwd``, and return its output.
 
         Raises:
             BuildError: git ended with another status than 0; the text has the command and what it said.
@@ -84,9 +120,9 @@ class Repository:
         try:
             done = subprocess.run(
                 ["git", *arguments],
-                cwd=self.root,
+                cwd=cwd or self.root,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                input=stdin or b"",
                 capture_output=True,
                 check=False,
             )
@@ -104,10 +140,10 @@ class Repository:
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        self.clock.tick()
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", message)
-        return self.head
+        self.begin()
+        made = self.commit_all(message)
+        self.steps.flush()
+        return made
 
     @property
     def head(self) -> str:
@@ -119,31 +155,248 @@ class Repository:
         """``git status --porcelain``; empty when the tree is clean."""
         return self.git("status", "--porcelain")
 
-    def mission(self, work_packages: Any = None, **options: Any) -> Mission:
-        """Build a mission in the repository and commit it; arguments as in ``build.mission``."""
-        options.setdefault("clock", self.clock)
-        built = mission(self.root, work_packages, **options)
-        self.missions.append(built)
-        self.commit(f"Add mission {built.slug}")
-        return built
+    @property
+    def checkout(self) -> Checkout:
+        """The main checkout, with its staging verbs."""
+        from .worktrees import Checkout
+
+        return Checkout(self, self.root, self.branch)
+
+    def mission(self, work_packages: Any = None, **options: Any) -> RepositoryMission:
+        """Build a mission in the repository and commit it; arguments as in ``lanes.repository_mission``."""
+        from .lanes import repository_mission
+
+        return repository_mission(self, work_packages, **options)
+
+    # --- what the verbs of this package are made of
+
+    def begin(self) -> None:
+        """Start a verb: what somebody else touched is from now on done by git."""
+        if self._ledger is not None and not self._ledger.sound():
+            self._ledger = None
+
+    @property
+    def steps(self) -> Ledger | Steps:
+        """Who takes the next step; between ``begin`` and ``flush``."""
+        return self._ledger or self._steps
+
+    def commit_all(self, message: str, only: Mapping[str, bytes] | None = None) -> str:
+        """Commit the main checkout as it is, after writing ``only``, which alone changed in this verb; a step."""
+        self.clock.tick()
+        if self._ledger is not None and "\n" not in message and message and message == message.strip():
+            try:
+                return self._ledger.commit(message, int(self.clock.now.timestamp()), only)
+            except NotPlainError:
+                pass
+        self.leave()
+        for name, data in (only or {}).items():
+            (self.root / name).write_bytes(data)
+        return self._steps.commit(message)
+
+    def grow(self, branch: str, changes: Sequence[Change], start: str | None = None) -> str:
+        """Add commits to a branch, begun at ``start`` when it is new; a step."""
+        if self._ledger is not None:
+            try:
+                return self._ledger.grow(f"refs/heads/{branch}", changes, start)
+            except NotPlainError:
+                self.leave()
+        return self._steps.grow(f"refs/heads/{branch}", changes, start)
+
+    def leave(self) -> None:
+        """Write down what is known and have git do everything from here on."""
+        if self._ledger is not None:
+            self._ledger.flush()
+            self._ledger = None
+
+    def change(self, message: str, files: Mapping[str, bytes]) -> Change:
+        """Return a commit to be made, at the next moment of the clock."""
+        self.clock.tick()
+        return Change(message, files, int(self.clock.now.timestamp()))
+
+    # --- branches, see ``branches``
+
+    diverge = branches.diverge
+    retarget = branches.retarget
+    unborn = branches.unborn
+    detach = branches.detach
+    drop_branch = branches.drop_branch
+    tag_like_branch = branches.tag_like_branch
+    shallow = branches.shallow
+    unrelate = branches.unrelate
+    protect = branches.protect
 
 
-def repository(root: Path | str, *, branch: str = "main", clock: Clock | None = None) -> Repository:
+class Steps:
+    """The steps that verbs are made of, each done by git itself. ``Ledger`` does the same without it."""
+
+    def __init__(self, repo: Repository) -> None:
+        self._repo = repo
+
+    def tip(self, ref: str) -> str | None:
+        """Return the commit of a reference."""
+        return self._repo.git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False).strip() or None
+
+    def remote_tip(self, ref: str) -> str | None:
+        """Return the commit of a reference of the remote."""
+        return self._bare("rev-parse", "--verify", "--quiet", ref, check=False).strip() or None
+
+    def contains(self, commit_id: str, older: str) -> bool:
+        """Say whether ``older`` is ``commit_id`` or one of its ancestors."""
+        return self._repo.git("rev-list", "--max-count=1", older, f"^{commit_id}", check=False) == "" and (
+            self.tip(older) is not None
+        )
+
+    def commit(self, message: str) -> str:
+        """Commit everything that changed."""
+        self._repo.git("add", "--all")
+        self._repo.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", message)
+        return self._repo.head
+
+    def grow(self, ref: str, changes: Iterable[Change], start: str | None = None) -> str:
+        """Add commits to a branch, in the work tree too when it is the one checked out."""
+        git = self._repo.git
+        before = start or git("rev-parse", ref).strip()
+        git("fast-import", "--quiet", stdin=_stream(ref, changes, before))
+        if git("symbolic-ref", "--quiet", "HEAD", check=False).strip() == ref:
+            git("read-tree", "-m", "-u", before, ref)
+        return git("rev-parse", ref).strip()
+
+    def grow_remote(self, ref: str, changes: Iterable[Change]) -> str:
+        """Add commits to a branch of the remote."""
+        before = self._bare("rev-parse", ref).strip()
+        self._bare("fast-import", "--quiet", stdin=_stream(ref, changes, before))
+        return self._bare("rev-parse", ref).strip()
+
+    def point(self, ref: str, commit_id: str) -> None:
+        """Set a reference."""
+        self._repo.git("update-ref", ref, commit_id)
+
+    def configure(self, text: str) -> None:
+        """Add sections to the configuration."""
+        with (self._repo.root / ".git" / "config").open("a", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+
+    def publish(self, ref: str, upstream: str, tracking: str) -> None:  # noqa: ARG002 - push sets the tracking one
+        """Push a branch."""
+        self._repo.git("push", "--quiet", self._repo.remote_name, f"{ref}:{upstream}")
+
+    def fetch(self, upstream: str, tracking: str) -> None:
+        """Fetch a branch."""
+        self._repo.git("fetch", "--quiet", self._repo.remote_name, f"+{upstream}:{tracking}")
+
+    def worktree(self, path: Path, branch: str) -> None:
+        """Check a branch out in a linked worktree."""
+        self._repo.git("worktree", "add", "--quiet", str(path), branch)
+
+    def flush(self) -> None:
+        """Do nothing: git has written everything."""
+
+    def _bare(self, *arguments: str, check: bool = True, stdin: bytes | None = None) -> str:
+        return self._repo.git(f"--git-dir={self._repo.remote}", *arguments, check=check, stdin=stdin)
+
+
+def _stream(ref: str, changes: Iterable[Change], start: str | None) -> bytes:
+    """Return the commits as ``git fast-import`` reads them."""
+    parts = []
+    for change in changes:
+        message = f"{change.message}\n".encode()
+        parts.append(
+            f"commit {ref}\ncommitter {IDENTITY[0]} <{IDENTITY[1]}> {change.seconds} +0000\ndata {len(message)}\n".encode()
+            + message
+        )
+        if start:
+            parts.append(f"from {start}\n".encode())
+            start = None
+        for path, data in change.files.items():
+            parts.append(f"M 100644 inline {path}\ndata {len(data)}\n".encode() + data + b"\n")
+    return b"".join(parts)
+
+
+def repository(
+    root: Path | str,
+    *,
+    branch: str = "main",
+    remote: bool | str = False,
+    upstream: bool | str = True,
+    clock: Clock | None = None,
+    by_git: bool = False,
+) -> Repository:
     """Make a git repository in ``root`` with one commit on ``branch`` and return it.
 
+    Arguments:
+        root: the work tree; it is created when it is missing.
+        branch: the branch that is checked out.
+        remote: True makes a bare repository of its own beside ``root``, named ``<root>.git``, pushes the branch
+            there and tracks it; a text is the remote's name in place of ``origin``.
+        upstream: the branch of the remote that ``branch`` is pushed to and tracks, when its name differs; False
+            pushes under the same name and tracks nothing.
+        clock: what commits are dated by; a fresh one when left out.
+        by_git: have git do every step. The result has the same ids, and takes some fifty times as long.
+
     Raises:
-        BuildError: there is a repository already, or git failed.
+        BuildError: there is a repository already, in ``root`` or where the remote belongs, or git failed.
     """
     path = Path(root)
+    bare = path.absolute().with_name(f"{path.absolute().name}.git") if remote else None
+    name = remote if isinstance(remote, str) else "origin"
+    target = upstream if isinstance(upstream, str) else branch
+    for part in (name, target) if remote else ():
+        if not _PLAIN_BRANCH.match(part):
+            raise BuildError(f"{part!r} is not a plain name for a remote or its branch")
+    for there in (path / ".git", bare):
+        if there is not None and there.exists():
+            raise BuildError(f"{there.parent if there.name == '.git' else there} is a git repository already")
     path.mkdir(parents=True, exist_ok=True)
-    if (path / ".git").exists():
-        raise BuildError(f"{path} is a git repository already")
-    made = Repository(path, clock or Clock())
-    made.git("init", "--quiet", "--template=", f"--initial-branch={branch}")
-    config = "".join(f"[{name.split('.')[0]}]\n\t{name.split('.')[1]} = {value}\n" for name, value in _CONFIG)
-    with (path / ".git" / "config").open("a", encoding="utf-8", newline="\n") as file:
-        file.write(config)
-    (path / ".git" / "info").mkdir(exist_ok=True)
-    (path / ".git" / "info" / "exclude").write_bytes(_EXCLUDED.encode())
-    made.commit("Begin", files={"README.md": "# Demo\n"})
+    made = Repository(path, clock or Clock(), branch=branch, remote=bare, remote_name=name)
+    config = _initialize(made, path, branch, bare=False, by_git=by_git) + _CONFIG_TEXT.encode()
+    if bare is not None:
+        bare.mkdir()
+        bare_config = _initialize(made, bare, target, bare=True, by_git=by_git) + _CONFIG_TEXT.encode()
+        # Absolute: a relative address does not work from a linked worktree.
+        address = _quoted(bare.resolve().as_posix())
+        config += (
+            f"[remote {_quoted(name)}]\n\turl = {address}\n\tfetch = +refs/heads/*:refs/remotes/{name}/*\n".encode()
+        )
+        if upstream is not False:
+            config += branches.tracking_section(branch, name, target).encode()
+        made.upstreams[branch] = target
+    ref = f"refs/heads/{branch}"
+    if by_git or re.search(rb"(?i)objectformat|refstorage", config):
+        (path / ".git" / "config").write_bytes(config)
+        (path / ".git" / "info").mkdir(exist_ok=True)
+        (path / ".git" / "info" / "exclude").write_bytes(_EXCLUDED.encode())
+        if bare is not None:
+            (bare / "config").write_bytes(bare_config)
+    else:
+        remote_side = None if bare is None else (bare.resolve(), f"refs/heads/{target}", bare_config)
+        made._ledger = Ledger(path.resolve(), ref, config, _EXCLUDED.encode(), remote_side)
+    (path / "README.md").write_bytes(b"# Demo\n")
+    made.commit_all("Begin")
+    if bare is not None:
+        made.steps.publish(ref, f"refs/heads/{target}", f"refs/remotes/{name}/{target}")
+    made.steps.flush()
     return made
+
+
+def _initialize(made: Repository, path: Path, branch: str, *, bare: bool, by_git: bool) -> bytes:
+    """Return what ``git init`` writes into ``config`` here; git is asked once a process, device and kind."""
+    key = (path.stat().st_dev, bare)
+    known = _INITIAL.get(key)
+    if known is not None and not by_git and _PLAIN_BRANCH.match(branch):
+        if not _has_git(os.environ.get("PATH", os.defpath)):
+            raise BuildError("git is not installed, or not on the path")
+        return known
+    kind = ["--bare"] if bare else []
+    made.git("init", "--quiet", "--template=", *kind, f"--initial-branch={branch}", str(path.absolute()))
+    _INITIAL[key] = (path / "config" if bare else path / ".git" / "config").read_bytes()
+    return _INITIAL[key]
+
+
+@lru_cache(maxsize=8)
+def _has_git(path: str) -> bool:
+    return shutil.which("git", path=path) is not None
+
+
+def _quoted(text: str) -> str:
+    r"""Return ``text`` as a value or subsection of git's configuration."""
+    return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'

@@ -1,0 +1,463 @@
+"""Git's files written without git: objects, packs, indexes, references, worktree pointers (models: C3, C4, D1).
+
+Real git is the builder that this stands in for, and the oracle that it is tested against: same content, identity
+and date give the same ids. What was written once in this process is kept in memory, keyed by what was asked: an
+object by its content, a tree by its files, a pack by its objects. Only what differs from place to place is made
+anew: the stat data in an index, the two pointers of a worktree, the address of the remote.
+
+A ``Ledger`` answers only while nobody else touched the repository (``sound``); after that real git takes over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from hashlib import sha1
+from pathlib import Path
+from typing import Final, NamedTuple
+
+__all__ = [
+    "IDENTITY",
+    "Change",
+    "Entry",
+    "Files",
+    "Ledger",
+    "NotPlainError",
+    "Packed",
+    "commit",
+    "pack",
+    "packed",
+    "put",
+]
+
+#: Who commits; the configuration of a built repository says the same.
+IDENTITY: Final = ("Kitty Builder", "kitty@example.invalid")
+
+_KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
+_WINDOWS: Final = os.name == "nt"
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+#: Files that change what git makes of other files; git has to judge them.
+_SPECIAL: Final = frozenset([".gitattributes", ".gitignore", ".gitmodules", ".git"])
+#: What ``info/exclude`` of a built repository says, see ``repository.EXCLUDED``.
+_IGNORED: Final = re.compile(
+    r"(?:.*/)?\.worktrees$|\.kittify/(workspaces$|sync-state\.json$|legacy|runtime$|merge|projects$|locks$)"
+)
+
+
+class NotPlainError(Exception):
+    """The tree holds something that git has to look at itself."""
+
+
+class Packed(NamedTuple):
+    """An object as it stands in a pack."""
+
+    id: str
+    entry: bytes
+    crc: int
+
+
+class Entry(NamedTuple):
+    """A file in a tree: its mode, and the id of its blob."""
+
+    mode: int
+    id: str
+
+
+class Change(NamedTuple):
+    """A commit to be made: what it writes over its parent's files."""
+
+    message: str
+    files: Mapping[str, bytes]
+    seconds: int
+
+
+Files = dict[str, Entry]
+
+
+@lru_cache(maxsize=8192)
+def packed(kind: str, data: bytes) -> Packed:
+    """Return the object of ``kind`` (``commit``, ``tree`` or ``blob``) with content ``data``."""
+    name = sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
+    size = len(data) >> 4
+    head = bytearray([_KINDS[kind] << 4 | len(data) & 15])
+    while size:
+        head[-1] |= 0x80
+        head.append(size & 0x7F)
+        size >>= 7
+    entry = bytes(head) + zlib.compress(data, 1)
+    return Packed(name, entry, zlib.crc32(entry))
+
+
+@lru_cache(maxsize=1024)
+def _tree(files: tuple[tuple[str, Entry], ...]) -> tuple[Packed, ...]:
+    """Return the trees that hold ``files``; the root is the last."""
+    made: list[Packed] = []
+    folders: dict[str, list[tuple[str, Entry]]] = {}
+    rows: list[tuple[bytes, bytes]] = []
+    for path, entry in files:
+        folder, slash, rest = path.partition("/")
+        if slash:
+            folders.setdefault(folder, []).append((rest, entry))
+        else:
+            name = os.fsencode(path)
+            rows.append((name, b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.id)))
+    for folder, inside in folders.items():
+        made += _tree(tuple(inside))
+        name = os.fsencode(folder)
+        # Git sorts a directory as if its name ended with a slash.
+        rows.append((name + b"/", b"40000 %s\0" % name + bytes.fromhex(made[-1].id)))
+    return (*made, packed("tree", b"".join(row for _, row in sorted(rows))))
+
+
+def commit(tree: str, parents: Iterable[str], message: str, seconds: int) -> Packed:
+    """Return the commit of ``tree`` by the builder's identity, ``seconds`` after the epoch."""
+    who = f"{IDENTITY[0]} <{IDENTITY[1]}> {seconds} +0000"
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}"]
+    return packed("commit", ("\n".join(lines) + f"\n\n{message}\n").encode())
+
+
+@lru_cache(maxsize=256)
+def pack(objects: tuple[Packed, ...]) -> tuple[str, bytes, bytes]:
+    """Return the name of a pack of ``objects``, the pack, and its index (format version 2)."""
+    offsets, offset = {}, 12
+    for item in objects:
+        offsets[item.id] = offset
+        offset += len(item.entry)
+    body = b"PACK" + struct.pack(">II", 2, len(objects)) + b"".join(item.entry for item in objects)
+    trailer = sha1(body, usedforsecurity=False).digest()
+    ordered = sorted(objects)
+    first = [0] * 256
+    for item in ordered:
+        first[int(item.id[:2], 16)] += 1
+    for number in range(1, 256):
+        first[number] += first[number - 1]
+    index = b"".join(
+        [
+            b"\xfftOc\0\0\0\2",
+            struct.pack(">256I", *first),
+            *(bytes.fromhex(item.id) for item in ordered),
+            struct.pack(f">{len(ordered)}I", *(item.crc for item in ordered)),
+            struct.pack(f">{len(ordered)}I", *(offsets[item.id] for item in ordered)),
+            trailer,
+        ]
+    )
+    return f"pack-{trailer.hex()}", body + trailer, index + sha1(index, usedforsecurity=False).digest()
+
+
+def _index(files: Files, stats: Mapping[str, os.stat_result]) -> bytes:
+    """Return an index (format version 2) with the true stat data, so that nothing looks changed."""
+    rows = []
+    for path in sorted(files, key=os.fsencode):
+        name, entry, stat = os.fsencode(path), files[path], stats[path]
+        # Git on Windows records no device, inode, owner or group.
+        where = (0, 0) if _WINDOWS else (stat.st_dev & 0xFFFFFFFF, stat.st_ino & 0xFFFFFFFF)
+        who = (0, 0) if _WINDOWS else (stat.st_uid, stat.st_gid)
+        made, changed = divmod(stat.st_ctime_ns, 10**9), divmod(stat.st_mtime_ns, 10**9)
+        row = struct.pack(
+            ">10I20sH",
+            *(made[0] & 0xFFFFFFFF, made[1], changed[0] & 0xFFFFFFFF, changed[1]),
+            *where, entry.mode, *who, stat.st_size & 0xFFFFFFFF, bytes.fromhex(entry.id), min(len(name), 0xFFF),
+        )  # fmt: skip
+        row += name
+        rows.append(row + b"\0" * (8 - len(row) % 8))
+    data = b"DIRC" + struct.pack(">II", 2, len(rows)) + b"".join(rows)
+    return data + sha1(data, usedforsecurity=False).digest()
+
+
+def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
+    """Write a file, with the directories that it needs, and return its stat.
+
+    A file that is there is cut after it was written, not before: ext4 brings one that was emptied first to the
+    disk when it is closed, which costs more than all else here.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS, mode)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, _FLAGS, mode)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        stat = os.fstat(descriptor)
+        if stat.st_size > len(data):
+            os.ftruncate(descriptor, len(data))
+            stat = os.fstat(descriptor)
+        return stat
+    finally:
+        os.close(descriptor)
+
+
+def _get(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
+
+
+class Ledger:
+    """All that is in a repository, known without asking git; the fast way to do what ``Steps`` does.
+
+    Arguments:
+        root: the work tree; absolute, without links.
+        head: the reference that is checked out.
+        config, exclude: the bytes of ``.git/config`` and ``.git/info/exclude``.
+        bare: the bare repository that is its remote, what is checked out there, and the bytes of its ``config``.
+    """
+
+    def __init__(
+        self, root: Path, head: str, config: bytes, exclude: bytes, bare: tuple[Path, str, bytes] | None
+    ) -> None:
+        self.root = str(root)
+        self.git = f"{root}{os.sep}.git"
+        self.head = head
+        self.config = config
+        self.bare = str(bare[0]) if bare else ""
+        self.refs: dict[str, str] = {}
+        self.remote_refs: dict[str, str] = {}
+        self._trees: dict[str, Files] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._index: tuple[Files, dict[str, os.stat_result]] = ({}, {})
+        self._dirty = False
+        self._written: dict[str, bytes] = {}
+        self._local: dict[str, Packed] = {}
+        self._sent: dict[str, Packed] = {}
+        self._unsent: dict[str, Packed] = {}
+        self._coming: dict[str, Packed] = {}
+        self._have: set[str] = set()
+        self._parents: dict[str, str] = {}
+        self._names: set[str] = set()
+        self._keep("HEAD", f"ref: {head}\n".encode())
+        self._keep("config", config)
+        self._keep("info/exclude", exclude)
+        for folder in [self.git, *([self.bare] if bare else [])]:
+            Path(folder, "refs").mkdir(parents=True, exist_ok=True)
+        if bare:
+            put(f"{self.bare}/HEAD", f"ref: {bare[1]}\n".encode())
+            put(f"{self.bare}/config", bare[2])
+
+    # --- trust
+
+    def sound(self) -> bool:
+        """Say whether the repository is still what was written here, so that nothing is done from old knowledge."""
+        try:
+            if set(os.listdir(self.git)) != self._names or _loose(f"{self.git}/refs"):  # noqa: PTH208
+                return False
+            if os.listdir(f"{self.git}/info") != ["exclude"]:  # noqa: PTH208 - attributes, sparse checkouts
+                return False
+        except OSError:
+            return False
+        if self.bare and (
+            _loose(f"{self.bare}/refs") or _get(f"{self.bare}/packed-refs") != _references(self.remote_refs)
+        ):
+            return False
+        return all(_get(f"{self.git}/{name}") == data for name, data in self._written.items())
+
+    # --- what is there
+
+    def tip(self, ref: str) -> str | None:
+        """Return the commit of a reference."""
+        return self.refs.get(ref)
+
+    def remote_tip(self, ref: str) -> str | None:
+        """Return the commit of a reference of the remote."""
+        return self.remote_refs.get(ref)
+
+    def contains(self, commit_id: str, older: str) -> bool:
+        """Say whether ``older`` is ``commit_id`` or one of its ancestors."""
+        walk: str | None = commit_id
+        while walk is not None and walk != older:
+            walk = self._parents.get(walk)
+        return walk is not None
+
+    # --- steps; nothing is in git's files before ``flush``
+
+    def commit(self, message: str, seconds: int, only: Mapping[str, bytes] | None = None) -> str:
+        """Commit the work tree as it is, as ``git add --all`` and ``git commit`` would.
+
+        With ``only``, nothing but these files changes since the last commit of this verb.
+        """
+        if only is not None and self._dirty:
+            files, stats = self._index
+            files = dict(files)
+            for path, data in only.items():
+                files[path] = Entry(0o100644, self._blob(data))
+                stats[path] = self._check_out(self.root, path, files[path])
+        else:
+            for path, data in (only or {}).items():
+                put(f"{self.root}/{path}", data)
+            files, stats = self._look()
+        parent = self.refs.get(self.head)
+        made = self._commit(files, [parent] if parent else [], message, seconds)
+        self._index, self._dirty = (files, stats), True
+        self.refs[self.head] = made
+        return made
+
+    def grow(self, ref: str, changes: Iterable[Change], start: str | None = None) -> str:
+        """Add commits to a branch, in the work tree too when it is the one checked out."""
+        tip = start or self.refs[ref]
+        before = self._trees[tip]
+        made = list(changes)
+        files, stats = self._index
+        if ref == self.head:
+            for path in {path for change in made for path in change.files}:
+                if path not in files and os.path.lexists(f"{self.root}/{path}"):
+                    raise NotPlainError(path)
+        for change in made:
+            tip = self._change(tip, change)
+        self.refs[ref] = tip
+        if ref == self.head:
+            # What the index says of all other files stays as it is, as with `git read-tree -m -u`.
+            files = dict(files)
+            for path, entry in self._trees[tip].items():
+                if before.get(path) != entry:
+                    files[path] = entry
+                    stats[path] = self._check_out(self.root, path, entry)
+            self._index, self._dirty = (files, stats), True
+        return tip
+
+    def grow_remote(self, ref: str, changes: Iterable[Change]) -> str:
+        """Add commits to a branch of the remote."""
+        tip = self.remote_refs[ref]
+        kept = self._local, self._unsent, self._have
+        # What this side has is no reason not to send it: the remote may lack it.
+        self._local, self._unsent, self._have = {}, {}, set()
+        for change in changes:
+            tip = self._change(tip, change)
+        self._sent |= self._local
+        self._coming |= self._local
+        self._local, self._unsent, self._have = kept
+        self.remote_refs[ref] = tip
+        return tip
+
+    def point(self, ref: str, commit_id: str) -> None:
+        """Set a reference."""
+        self.refs[ref] = commit_id
+
+    def configure(self, text: str) -> None:
+        """Add sections to the configuration."""
+        self.config += text.encode()
+
+    def publish(self, ref: str, upstream: str, tracking: str) -> None:
+        """Push a branch."""
+        self._sent |= self._unsent
+        self._unsent = {}
+        self.remote_refs[upstream] = self.refs[tracking] = self.refs[ref]
+
+    def fetch(self, upstream: str, tracking: str) -> None:
+        """Fetch a branch that ``grow_remote`` grew."""
+        self._local |= self._coming
+        self._have |= set(self._coming)
+        self._coming = {}
+        self.refs[tracking] = self.remote_refs[upstream]
+
+    def worktree(self, path: Path, branch: str) -> None:
+        """Check a branch out in a linked worktree; its two pointers are absolute."""
+        own = f"{self.git}/worktrees/{path.name}"
+        files = self._trees[self.refs[f"refs/heads/{branch}"]]
+        put(f"{own}/HEAD", f"ref: refs/heads/{branch}\n".encode())
+        put(f"{own}/commondir", b"../..\n")
+        put(f"{own}/gitdir", os.fsencode(path.as_posix()) + b"/.git\n")
+        put(f"{path}/.git", b"gitdir: " + os.fsencode(own.replace(os.sep, "/")) + b"\n")
+        stats = {name: self._check_out(str(path), name, entry) for name, entry in files.items()}
+        put(f"{own}/index", _index(files, stats))
+
+    def flush(self) -> None:
+        """Write packs, references and index, once for all steps before."""
+        for git, objects in ((self.git, self._local), (self.bare, self._sent)):
+            if objects:
+                name, data, index = pack(tuple(objects.values()))
+                put(f"{git}/objects/pack/{name}.pack", data)
+                put(f"{git}/objects/pack/{name}.idx", index)
+        self._local, self._sent = {}, {}
+        if self.bare and self.remote_refs:
+            put(f"{self.bare}/packed-refs", _references(self.remote_refs))
+        self._keep("config", self.config)
+        self._keep("packed-refs", _references(self.refs))
+        if self._dirty:
+            self._keep("index", _index(*self._index))
+            self._dirty = False
+        self._names = set(os.listdir(self.git))  # noqa: PTH208
+
+    # --- inside
+
+    def _keep(self, name: str, data: bytes) -> None:
+        if self._written.get(name) != data:
+            put(f"{self.git}/{name}", data)
+            self._written[name] = data
+
+    def _check_out(self, root: str, path: str, entry: Entry) -> os.stat_result:
+        return put(f"{root}/{path}", self._blobs[entry.id], 0o777 if entry.mode & 0o100 else 0o666)
+
+    def _commit(self, files: Files, parents: list[str], message: str, seconds: int) -> str:
+        trees = _tree(tuple(sorted(files.items())))
+        made = commit(trees[-1].id, parents, message, seconds)
+        self._add(made, *trees)
+        self._trees[made.id] = files
+        if parents:
+            self._parents[made.id] = parents[0]
+        return made.id
+
+    def _change(self, parent: str, change: Change) -> str:
+        files = dict(self._trees[parent])
+        for path, data in change.files.items():
+            mode = files[path].mode if path in files else 0o100644
+            files[path] = Entry(mode, self._blob(data))
+        return self._commit(files, [parent], change.message, change.seconds)
+
+    def _blob(self, data: bytes) -> str:
+        blob = packed("blob", data)
+        if blob.id not in self._have:
+            self._have.add(blob.id)
+            self._blobs[blob.id] = data
+            self._add(blob)
+        return blob.id
+
+    def _add(self, *objects: Packed) -> None:
+        for item in objects:
+            self._local[item.id] = self._unsent[item.id] = item
+
+    def _look(self) -> tuple[Files, dict[str, os.stat_result]]:
+        """Return what ``git add --all`` would stage.
+
+        Raises:
+            NotPlainError: there is a link, an attribute file, a nested repository or the like.
+        """
+        files: Files = {}
+        stats: dict[str, os.stat_result] = {}
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            with os.scandir(f"{self.root}/{folder}") as found:
+                for item in found:
+                    path = folder + item.name
+                    if path == ".git" or _IGNORED.match(path):
+                        continue
+                    if item.name in _SPECIAL or (sys.platform == "darwin" and not item.name.isascii()):
+                        raise NotPlainError(path)
+                    if item.is_dir(follow_symlinks=False):
+                        folders.append(f"{path}/")
+                    elif item.is_file(follow_symlinks=False):
+                        stat = Path(item.path).stat()
+                        mode = 0o100755 if stat.st_mode & 0o100 and not _WINDOWS else 0o100644
+                        files[path] = Entry(mode, self._blob(Path(item.path).read_bytes()))
+                        stats[path] = stat
+                    else:
+                        raise NotPlainError(path)
+        return files, stats
+
+
+def _references(refs: Mapping[str, str]) -> bytes:
+    lines = [f"{refs[name]} {name}\n" for name in sorted(refs)]
+    return ("# pack-refs with: peeled fully-peeled sorted \n" + "".join(lines)).encode()
+
+
+def _loose(folder: str) -> bool:
+    """Say whether a reference stands in a file of its own; git writes them so, we never do."""
+    with os.scandir(folder) as found:
+        return any(_loose(item.path) if item.is_dir() else True for item in found)

@@ -1,0 +1,328 @@
+"""Review prompts on disk: ``a, b = prompt_pair(tmp_path, differ="repo")``, ``a.tampered("mission_id")``.
+
+A prompt is written where released versions write it and says what they make it say (interop: section 6; scenarios RP-01
+to RP-10; clauses RPM-001 to RPM-008). Time stands still: a pair is of one second, and ids are the same every time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from kitty_reliability.formats.prompts import (
+    PROMPT_FIELDS,
+    PromptFormatError,
+    PromptMetadata,
+    encode_prompt,
+    encode_prompt_values,
+    prompt_path,
+)
+
+from .clock import Clock
+from .errors import BuildError
+from .mission import Mission, mission
+
+__all__ = ["DIFFERENCES", "PROMPT_FIELDS", "SPELLINGS", "BuiltPrompt", "PromptPair", "prompt", "prompt_pair"]
+
+_BODY: Final = "# Review {wp}\n\nLook at the work package and say whether it is done.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPrompt:
+    """A prompt that was written. The verbs rewrite its file and return what is there then.
+
+    Arguments:
+        requested: what was asked for; ``metadata``: what the file says, the same until it is tampered with.
+        root: the repository in the spelling that it was asked for by; ``mission``: the mission there.
+        body: the text below the frontmatter.
+    """
+
+    path: Path
+    requested: PromptMetadata
+    metadata: PromptMetadata
+    root: str
+    mission: Mission
+    body: str
+
+    @property
+    def work_package(self) -> str:
+        """The id of the work package that it was asked for."""
+        return self.requested.work_package_id
+
+    def restored(self) -> BuiltPrompt:
+        """Write what was asked for again, whatever is there now."""
+        if self.path.is_dir() and not self.path.is_symlink():
+            self.path.rmdir()
+        self.path.unlink(missing_ok=True)
+        self.path.write_bytes(encode_prompt(self.requested, self.body))
+        return replace(self, metadata=self.requested)
+
+    def tampered(self, field: str, value: str | None = None) -> BuiltPrompt:
+        """Make one of ``PROMPT_FIELDS`` say something else, plausible unless ``value`` says what; the rest is right.
+
+        Raises:
+            BuildError: no such field, or the value is the right one.
+        """
+        self._require(field)
+        wrong = value if value is not None else _WRONG[field](getattr(self.requested, field))
+        if wrong == getattr(self.requested, field):
+            raise BuildError(f"{field} is {wrong!r} already")
+        metadata = replace(self.requested, **{field: wrong})
+        self.restored().path.write_bytes(encode_prompt(metadata, self.body))
+        return replace(self, metadata=metadata)
+
+    def without(self, field: str) -> BuiltPrompt:
+        """Leave one of ``PROMPT_FIELDS`` out."""
+        self._require(field)
+        values = {key: value for key, value in self.requested.as_dict().items() if key != field}
+        return self._with(encode_prompt_values(values, self.body))
+
+    def of_wrong_type(self, field: str) -> BuiltPrompt:
+        """Make one of ``PROMPT_FIELDS`` a list of its text."""
+        self._require(field)
+        values: dict[str, Any] = self.requested.as_dict()
+        return self._with(encode_prompt_values({**values, field: [values[field]]}, self.body))
+
+    def without_frontmatter(self) -> BuiltPrompt:
+        """Leave the body only, as versions before 3.2 wrote prompts."""
+        return self._with(self.body.encode())
+
+    def emptied(self) -> BuiltPrompt:
+        """Leave a file of no bytes."""
+        return self._with(b"")
+
+    def truncated(self, keep: int | None = None) -> BuiltPrompt:
+        """Cut the file off inside its frontmatter, or after ``keep`` bytes."""
+        data = encode_prompt(self.requested, self.body)
+        return self._with(data[: len(data) // 3 if keep is None else keep])
+
+    def missing(self) -> BuiltPrompt:
+        """Remove the file."""
+        self.restored().path.unlink()
+        return self
+
+    def unreadable(self) -> BuiltPrompt:
+        """Take away the right to read the file.
+
+        Raises:
+            BuildError: on Windows, and for root, whom no right is taken from; ``as_directory`` works for all.
+        """
+        if sys.platform == "win32" or os.geteuid() == 0:
+            raise BuildError("no file can be made unreadable for this user; take as_directory()")
+        self.restored().path.chmod(0)
+        return self
+
+    def as_directory(self) -> BuiltPrompt:
+        """Put a directory in its place, which nobody can read as a file."""
+        self.missing().path.mkdir()
+        return self
+
+    def _with(self, data: bytes) -> BuiltPrompt:
+        self.restored().path.write_bytes(data)
+        return self
+
+    def _require(self, field: str) -> None:
+        if field not in PROMPT_FIELDS:
+            raise BuildError(f"a prompt has no field {field!r}; it has: {', '.join(PROMPT_FIELDS)}")
+
+
+def _other_character(text: str) -> str:
+    # The last character only: what compares beginnings, or lengths, does not see it.
+    return text[:-1] + ("0" if text[-1:] != "0" else "1")
+
+
+def _other_work_package(text: str) -> str:
+    return "WP02" if text != "WP02" else "WP01"
+
+
+def _other_instant(text: str) -> str:
+    return text.replace("2025-", "2024-", 1) if text.startswith("2025-") else "2025" + text[4:]
+
+
+#: What makes a wrong value of the right one: such as another invocation, mission or checkout would have.
+_WRONG: Final[dict[str, Callable[[str], str]]] = {
+    "invocation_id": _other_character,
+    "repo_root": lambda text: str(Path(text).with_name(f"{Path(text).name}-copy")),
+    "mission_id": _other_character,
+    "mission_slug": _other_character,
+    "work_package_id": _other_work_package,
+    "lane_worktree": lambda text: text[:-1] + ("b" if text[-1:] != "b" else "a"),
+    "mission_branch": lambda text: f"{text}-2",
+    "lane_branch": lambda text: text[:-1] + ("b" if text[-1:] != "b" else "a"),
+    "base_ref": lambda text: "develop" if text != "develop" else "main",
+    "prompt_path": lambda text: str(Path(text).with_name("0" * 32 + ".md")),
+    "created_at": _other_instant,
+}
+
+
+def prompt(
+    built: Mission,
+    work_package: str = "WP01",
+    *,
+    temporary: Path | None = None,
+    root: Path | str | None = None,
+    lane: str = "lane-a",
+    body: str | None = None,
+    **fields: str,
+) -> BuiltPrompt:
+    """Write the review prompt of a work package and return it.
+
+    Arguments:
+        built: the mission; its clock gives ``created_at`` and is not moved.
+        temporary: the directory for temporary files; ``.kittify/runtime/tmp`` of the repository when left out.
+        root: the repository in another spelling.
+        lane: the lane whose worktree and branch are named; neither has to exist.
+        fields: any of ``PROMPT_FIELDS`` to set. Where the prompt lies follows them.
+
+    Raises:
+        BuildError: unknown work package or field, a name that leads out of the directory, a prompt that is there.
+    """
+    if work_package not in built.work_packages:
+        known = ", ".join(built.work_packages) or "none"
+        raise BuildError(f"mission {built.slug} has no work package {work_package!r}; it has: {known}")
+    unknown = [name for name in fields if name not in PROMPT_FIELDS]
+    if unknown:
+        raise BuildError(f"a prompt has no field {unknown[0]!r}; it has: {', '.join(PROMPT_FIELDS)}")
+    # A text: a path would forget how it was spelled.
+    spelled = str(built.root if root is None else root)
+    resolved = Path(spelled).resolve()
+    base = (temporary or resolved / ".kittify" / "runtime" / "tmp").absolute()
+    branch = f"kitty/mission-{built.slug}"
+    values = {
+        "repo_root": str(resolved),
+        "mission_id": str(built.meta.get("mission_id") or ""),
+        "mission_slug": built.slug,
+        "work_package_id": work_package,
+        "lane_worktree": str(resolved / ".worktrees" / f"{built.slug}-{lane}"),
+        "mission_branch": branch,
+        "lane_branch": f"{branch}-{lane}",
+        "base_ref": branch,
+        "created_at": built.log.clock.now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        **fields,
+    }
+
+    def path_of(invocation: str) -> Path:
+        return prompt_path(base, resolved, values["mission_slug"], values["work_package_id"], invocation)
+
+    try:
+        if "invocation_id" not in values:
+            values["invocation_id"] = _free_invocation(f"{built.slug}:{work_package}", path_of)
+        path = path_of(values["invocation_id"])
+    except PromptFormatError as error:
+        raise BuildError(f"{error.problem}, which leads out of the directory of prompts") from None
+    if path.exists():
+        raise BuildError(f"the prompt of invocation {values['invocation_id']} is there already")
+    metadata = PromptMetadata(**{"prompt_path": str(path), **values})
+    text = body if body is not None else _BODY.format(wp=work_package)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_prompt(metadata, text))
+    return BuiltPrompt(path, metadata, metadata, spelled, built, text)
+
+
+def _free_invocation(seed: str, path_of: Callable[[str], Path]) -> str:
+    number = 1
+    while True:
+        invocation = UUID(bytes=sha256(f"{seed}:{number}".encode()).digest()[:16], version=4).hex
+        if not path_of(invocation).exists():
+            return invocation
+        number += 1
+
+
+class PromptPair(NamedTuple):
+    """Two prompts of one second."""
+
+    first: BuiltPrompt
+    second: BuiltPrompt
+
+
+#: Other spellings of a repository's path, for ``prompt_pair(differ="spelling")``.
+SPELLINGS: Final = ("symlink", "trailing-slash", "dot-dot")
+
+
+def prompt_pair(
+    base: Path, differ: str = "repo", *, spelling: str = "symlink", names: tuple[str, str] = ("demo-pair", "demo-pair-")
+) -> PromptPair:
+    """Write two prompts under ``base`` that a careless path scheme takes for one, and return them.
+
+    Arguments:
+        base: an empty directory; the repositories are made in it, and ``tmp`` for the prompts.
+        differ: what makes them two, one of ``DIFFERENCES``: ``repo``: two repositories of one name with one mission
+            slug and id; ``mission``: two missions of one repository; ``work_package``; ``invocation``: one request
+            made twice; ``spelling``: one repository reached by two paths, which is one identity; ``sanitised-name``:
+            two missions whose slugs become one text in a path.
+        spelling: one of ``SPELLINGS``.
+        names: the slugs for ``sanitised-name``.
+
+    Raises:
+        BuildError: an unknown word, or a file system without symbolic links.
+    """
+    if differ not in _PAIRS:
+        raise BuildError(f"unknown difference {differ!r}; known: {', '.join(_PAIRS)}")
+    if spelling not in SPELLINGS:
+        raise BuildError(f"unknown spelling {spelling!r}; known: {', '.join(SPELLINGS)}")
+    return _PAIRS[differ](_Pairs(base, spelling, names))
+
+
+class _Pairs:
+    def __init__(self, base: Path, spelling: str, names: tuple[str, str]) -> None:
+        self.base = base
+        self.temporary = base / "tmp"
+        self.spelling = spelling
+        self.names = names
+
+    def made(self, root: str = "repo", **options: Any) -> Mission:
+        # A clock of its own for each: both stand at the same moment.
+        lanes = {"WP01": "in_review", "WP02": "in_review"}
+        return mission(self.base / root, lanes, clock=Clock(), **options)
+
+    def written(self, built: Mission, work_package: str = "WP01", root: Path | str | None = None) -> BuiltPrompt:
+        return prompt(built, work_package, temporary=self.temporary, root=root)
+
+    def repo(self) -> PromptPair:
+        return PromptPair(self.written(self.made("one/repo")), self.written(self.made("two/repo")))
+
+    def mission(self) -> PromptPair:
+        return PromptPair(self.written(self.made(name="first")), self.written(self.made(name="second")))
+
+    def work_package(self) -> PromptPair:
+        built = self.made()
+        return PromptPair(self.written(built), self.written(built, "WP02"))
+
+    def invocation(self) -> PromptPair:
+        built = self.made()
+        return PromptPair(self.written(built), self.written(built))
+
+    def spelled(self) -> PromptPair:
+        built = self.made()
+        if self.spelling == "symlink":
+            other = self.base / "link"
+            try:
+                other.symlink_to(built.root, target_is_directory=True)
+            except OSError as error:
+                raise BuildError(f"this file system has no symbolic links: {error.strerror}") from None
+            return PromptPair(self.written(built), self.written(built, root=other))
+        text = f"{built.root}{os.sep}" if self.spelling == "trailing-slash" else f"{built.root}{os.sep}..{os.sep}repo"
+        return PromptPair(self.written(built), self.written(built, root=text))
+
+    def sanitised(self) -> PromptPair:
+        first, second = (self.made(slug=name, name=f"pair-{name}") for name in self.names)
+        return PromptPair(self.written(first), self.written(second))
+
+
+_PAIRS: Final[dict[str, Callable[[_Pairs], PromptPair]]] = {
+    "repo": _Pairs.repo,
+    "mission": _Pairs.mission,
+    "work_package": _Pairs.work_package,
+    "invocation": _Pairs.invocation,
+    "spelling": _Pairs.spelled,
+    "sanitised-name": _Pairs.sanitised,
+}
+#: What can make two prompts two.
+DIFFERENCES: Final = tuple(_PAIRS)

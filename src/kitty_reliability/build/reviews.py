@@ -1,0 +1,368 @@
+"""Review-cycle artifacts on disk, in every shape that real ones have: ``write_review(m, "WP01", shape="prose")``.
+
+Files only; no row is written here, so an artifact that no event knows of is one call. Artifact and event together
+are the verbs of ``build.work_package`` (interop: section 1.6; scenarios RA-03 to RA-10; clauses RAC-003 to RAC-006).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kitty_reliability.formats.reviews import (
+    ReviewFinding,
+    ReviewFormatError,
+    ReviewReference,
+    artifact_name,
+    cycle_number,
+    encode_artifact,
+    encode_frontmatter,
+    next_cycle_number,
+    read_artifact,
+)
+from kitty_reliability.formats.work_package import work_package_files
+
+from .errors import BuildError
+
+if TYPE_CHECKING:
+    from .mission import Mission
+
+__all__ = [
+    "SHAPES",
+    "SIBLINGS",
+    "Shape",
+    "WrittenReview",
+    "artifact_directory",
+    "override_artifact",
+    "write_cycles",
+    "write_review",
+    "write_sibling",
+]
+
+_Values = dict[str, Any]
+_Write = Callable[[_Values, str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an artifact looks.
+
+    Arguments:
+        write: makes the bytes of the values and the body that a sound artifact would have.
+        finding: what a reader of ``contract-320`` has to say of it; None: it is read.
+        released: whether 3.2.7 reads it.
+    """
+
+    write: _Write
+    finding: ReviewFinding | None = None
+    released: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReview:
+    """An artifact that was written: where, and how rows refer to it (empty when its name has no number)."""
+
+    path: Path
+    reference: str
+    number: int | None
+    shape: str
+
+
+# --- shapes
+
+
+def _sound(**keys: Any) -> _Write:
+    return lambda values, body: encode_frontmatter({**values, **keys}, body)
+
+
+def _without(*names: str, **keys: Any) -> _Write:
+    def write(values: _Values, body: str) -> bytes:
+        kept = {key: value for key, value in values.items() if key not in names}
+        return encode_frontmatter({**kept, **keys}, body)
+
+    return write
+
+
+def _override(**keys: str) -> _Write:
+    return _sound(**{f"review_artifact_override_{key}": value for key, value in keys.items()})
+
+
+def _override_of_four(values: _Values, body: str) -> bytes:
+    # Spliced in by an older command: at the end, in its own order, all of it between double quotes.
+    more = {"at": values["reviewed_at"], "actor": "arbiter", "wp_id": values["wp_id"], "reason": "out of scope"}
+    lines = "".join(f"review_artifact_override_{key}: {json.dumps(value)}\n" for key, value in more.items())
+    sound = encode_frontmatter(values, body)
+    end = sound.index(b"\n---\n", 4) + 1
+    return sound[:end] + lines.encode() + sound[end:]
+
+
+def _own_words(values: _Values, body: str) -> bytes:
+    # What agents write by hand: other names for the same things.
+    own = {
+        "cycle": values["cycle_number"],
+        "mission": values["mission_slug"],
+        "reviewer": values["reviewer_agent"],
+        "verdict": values["verdict"],
+        "work_package_id": values["wp_id"],
+    }
+    return encode_frontmatter(own, body)
+
+
+def _conflict(values: _Values, body: str) -> bytes:
+    ours = encode_frontmatter(values, body)
+    theirs = encode_frontmatter({**values, "verdict": "approved", "reviewer_agent": "other-agent"}, body)
+    return b"<<<<<<< HEAD\n" + ours + b"=======\n" + theirs + b">>>>>>> kitty/mission\n"
+
+
+def _conflict_in_frontmatter(values: _Values, body: str) -> bytes:
+    line = f"verdict: {values['verdict']}\n".encode()
+    both = b"<<<<<<< HEAD\n" + line + b"=======\nverdict: approved\n>>>>>>> kitty/mission\n"
+    return encode_frontmatter(values, body).replace(line, both)
+
+
+def _conflict_in_body(values: _Values, body: str) -> bytes:
+    return encode_frontmatter(values, f"<<<<<<< HEAD\n{body}=======\nAll is well.\n>>>>>>> kitty/mission\n")
+
+
+def _unclosed(values: _Values, body: str) -> bytes:
+    return encode_frontmatter(values, "").removesuffix(b"---\n") + f"\n{body}".encode()
+
+
+def _repeated_key(values: _Values, body: str) -> bytes:
+    return encode_frontmatter(values, body).replace(b"wp_id:", b"verdict: approved\nwp_id:")
+
+
+def _unquoted_date(values: _Values, body: str) -> bytes:
+    at = str(values["reviewed_at"])
+    return encode_frontmatter(values, body).replace(f"'{at}'".encode(), at.encode())
+
+
+def _crlf(values: _Values, body: str) -> bytes:
+    return encode_frontmatter(values, body).replace(b"\n", b"\r\n")
+
+
+_F = ReviewFinding
+#: The shapes by name. The first is what released writers wrote until they left the verdict out.
+SHAPES: Final[dict[str, Shape]] = {
+    "eight-keys": Shape(_sound()),
+    "without-verdict": Shape(_without("verdict")),
+    "override": Shape(_override(actor="arbiter", reason="out of scope")),
+    "override-of-four": Shape(_override_of_four),
+    "override-without-reason": Shape(_override(actor="arbiter")),
+    "override-without-actor": Shape(_override(reason="out of scope")),
+    "override-blank": Shape(_override(actor="arbiter", reason="  ")),
+    "override-wrong-type": Shape(_sound(review_artifact_override_actor=["arbiter"]), _F.WRONG_TYPE),
+    "affected-files": Shape(
+        _sound(affected_files=[{"path": "src/a.py", "line_range": "10-20"}, {"path": "docs/b c.md"}])
+    ),
+    "extra-keys": Shape(_sound(tags=["late"], severity={"high": 2, "low": 0}, review_cycle=1)),
+    "crlf": Shape(_crlf),
+    "prose": Shape(lambda _, body: body.encode(), _F.NO_FRONTMATTER, released=False),
+    "prose-after-blank-line": Shape(
+        lambda values, body: b"\n" + encode_frontmatter(values, body), _F.NO_FRONTMATTER, released=False
+    ),
+    "empty": Shape(lambda _values, _body: b"", _F.NO_FRONTMATTER, released=False),
+    "unclosed": Shape(_unclosed, _F.NO_FRONTMATTER, released=False),
+    "conflict": Shape(_conflict, _F.CONFLICT_MARKERS, released=False),
+    "conflict-in-frontmatter": Shape(_conflict_in_frontmatter, _F.CONFLICT_MARKERS, released=False),
+    "conflict-in-body": Shape(_conflict_in_body, _F.CONFLICT_MARKERS),
+    "bad-yaml": Shape(lambda _, body: f"---\nverdict: [rejected\n---\n\n{body}".encode(), _F.BAD_YAML, released=False),
+    "repeated-key": Shape(_repeated_key, _F.BAD_YAML, released=False),
+    "not-a-mapping": Shape(lambda _, body: f"---\n- rejected\n---\n\n{body}".encode(), _F.BAD_YAML, released=False),
+    "not-utf8": Shape(lambda values, body: encode_frontmatter(values, body) + b"\xff\n", _F.NOT_UTF8, released=False),
+    "changes-requested": Shape(_sound(verdict="changes_requested"), _F.UNKNOWN_VERDICT),
+    "reject": Shape(_sound(verdict="reject"), _F.UNKNOWN_VERDICT),
+    "for-arbiter": Shape(_sound(verdict="changes_requested_for_arbiter"), _F.UNKNOWN_VERDICT),
+    "verdict-in-capitals": Shape(_sound(verdict="REJECTED"), _F.UNKNOWN_VERDICT),
+    "verdict-blank": Shape(_sound(verdict=""), _F.UNKNOWN_VERDICT),
+    "verdict-null": Shape(_sound(verdict=None), _F.WRONG_TYPE),
+    "verdict-nested": Shape(_sound(verdict={"word": "rejected"}), _F.WRONG_TYPE),
+    "orchestrator-fix": Shape(_sound(verdict="approved_after_orchestrator_fix")),
+    "arbiter-override": Shape(_sound(verdict="arbiter_override")),
+    "own-words": Shape(_own_words, _F.MISSING_FIELD, released=False),
+    "without-reviewer": Shape(_without("reviewer_agent"), _F.MISSING_FIELD, released=False),
+    "without-cycle-number": Shape(_without("cycle_number"), _F.MISSING_FIELD, released=False),
+    "blank-work-package": Shape(_sound(wp_id=""), _F.MISSING_FIELD, released=False),
+    "hostile-mission": Shape(_sound(mission_slug="../../x"), _F.UNSAFE_SEGMENT),
+    "cycle-zero": Shape(_sound(cycle_number=0), _F.WRONG_TYPE, released=False),
+    "cycle-true": Shape(_sound(cycle_number=True), _F.WRONG_TYPE, released=False),
+    "cycle-text": Shape(_sound(cycle_number="2"), _F.WRONG_TYPE),
+    "affected-texts": Shape(_sound(affected_files=["src/a.py"]), _F.WRONG_TYPE, released=False),
+    "affected-text": Shape(_sound(affected_files="src/a.py"), _F.WRONG_TYPE, released=False),
+    "affected-without-path": Shape(_sound(affected_files=[{"line_range": "1-2"}]), _F.WRONG_TYPE, released=False),
+    "nested-reviewer": Shape(_sound(reviewer_agent={"tool": "claude"}), _F.WRONG_TYPE, released=False),
+    "unquoted-date": Shape(_unquoted_date, _F.WRONG_TYPE, released=False),
+    "command-list": Shape(_sound(reproduction_command=["make", "test"]), _F.WRONG_TYPE, released=False),
+    "without-body": Shape(lambda values, _: encode_frontmatter(values, ""), _F.EMPTY_BODY),
+    "blank-body": Shape(lambda values, _: encode_frontmatter(values, " \n\t\n"), _F.EMPTY_BODY),
+}
+
+
+# --- files
+
+
+def artifact_directory(mission: Mission, work_package: str) -> Path:
+    """Return the directory of a work package's artifacts; it is named as the file of the work package is.
+
+    Raises:
+        BuildError: the mission has no such work package.
+    """
+    if work_package not in mission.work_packages:
+        known = ", ".join(mission.work_packages) or "none"
+        raise BuildError(f"mission {mission.slug} has no work package {work_package!r}; it has: {known}")
+    # The disk first: a test may have renamed the file.
+    files = work_package_files(mission.paths.tasks).get(work_package) or [mission.task_file(work_package)]
+    return mission.paths.tasks / files[0].stem
+
+
+def write_review(
+    mission: Mission,
+    work_package: str,
+    *,
+    shape: str = "eight-keys",
+    number: int | None = None,
+    name: str | None = None,
+    verdict: str = "rejected",
+    reviewer: str | None = None,
+    at: str | None = None,
+    body: str | None = None,
+    modified: datetime | None = None,
+    drop: Iterable[str] = (),
+    **keys: Any,
+) -> WrittenReview:
+    """Write one artifact and return it.
+
+    Arguments:
+        shape: one of ``SHAPES``.
+        number: the cycle; one more than the highest when left out. Gaps are made by naming it.
+        name: the file's name, when it is to be none that an artifact may have, such as ``review-cycle-final.md``.
+        at: ``reviewed_at``; the clock's moment when left out.
+        modified: when the file was last changed, as the file system tells it.
+        drop, keys: keys of the frontmatter to leave out and to set, before the shape is made.
+
+    Raises:
+        BuildError: unknown work package or shape, a number that is taken or below 1, and a number that cannot be
+            told because a sibling has none.
+    """
+    if shape not in SHAPES:
+        raise BuildError(f"unknown shape {shape!r}; known: {', '.join(SHAPES)}")
+    directory = artifact_directory(mission, work_package)
+    cycle = _free_number(directory, number, name)
+    values: _Values = {
+        "affected_files": [],
+        "cycle_number": cycle,
+        "mission_slug": mission.slug,
+        "reproduction_command": None,
+        "reviewed_at": at or mission.log.clock.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reviewer_agent": reviewer or mission.log.reviewer,
+        "verdict": verdict,
+        "wp_id": work_package,
+        **keys,
+    }
+    for key in drop:
+        values.pop(key, None)
+    text = body if body is not None else f"# Review {cycle} of {work_package}\n\nVerdict of the test: {verdict}.\n"
+    path = directory / (name or artifact_name(cycle))
+    try:
+        data = SHAPES[shape].write(values, text)
+    except KeyError as missing:
+        raise BuildError(f"shape {shape!r} is made of {missing}, which must not be dropped") from None
+    directory.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    if modified is not None:
+        os.utime(path, (modified.timestamp(), modified.timestamp()))
+    if cycle_number(path.name) is None:
+        return WrittenReview(path, "", None, shape)
+    return WrittenReview(path, str(ReviewReference.to(mission.slug, directory.name, cycle)), cycle, shape)
+
+
+def _free_number(directory: Path, number: int | None, name: str | None) -> int:
+    if number is None:
+        if name is not None:
+            return 1
+        try:
+            return next_cycle_number(directory)
+        except ReviewFormatError as error:
+            raise BuildError(f"{error.problem}; say number=") from None
+    try:
+        taken = name is None and (directory / artifact_name(number)).exists()
+    except ValueError as error:
+        raise BuildError(str(error)) from None
+    if taken:
+        raise BuildError(f"{artifact_name(number)} is there already; leave number out or give another")
+    return number
+
+
+def write_cycles(mission: Mission, work_package: str, verdicts: dict[int, str]) -> list[WrittenReview]:
+    """Write several artifacts by number: ``write_cycles(m, "WP01", {2: "approved", 10: "rejected"})``.
+
+    The lowest number is the file that was modified last, so that a reader that goes by age takes the wrong one.
+    """
+    now = mission.log.clock.now
+    written = []
+    for number in sorted(verdicts):
+        older = datetime.fromtimestamp(now.timestamp() - 60 * number, UTC)
+        written.append(write_review(mission, work_package, number=number, verdict=verdicts[number], modified=older))
+    return written
+
+
+def override_artifact(path: Path, actor: str | None, reason: str | None) -> None:
+    """Put an override onto an artifact, or take it off with None.
+
+    Raises:
+        BuildError: the artifact cannot be read.
+    """
+    try:
+        artifact = read_artifact(path)
+    except ReviewFormatError as error:
+        raise BuildError(f"{path.name} cannot have an override: {error}") from None
+    path.write_bytes(encode_artifact(replace(artifact, override_actor=actor, override_reason=reason)))
+
+
+# --- what lies beside artifacts
+
+
+def _json(values: object) -> bytes:
+    return (json.dumps(values, indent=2) + "\n").encode()
+
+
+_ARBITER: Final = {
+    "arbiter": "arbiter",
+    "category": "custom",
+    "checklist": dict.fromkeys(
+        ("is_pre_existing", "is_correct_context", "is_in_scope", "is_environmental", "should_follow_on"), False
+    ),
+    "decided_at": "2025-03-03T09:00:00Z",
+    "explanation": "out of scope",
+}
+#: Files that real directories have beside artifacts, or should not have, by name.
+SIBLINGS: Final[dict[str, bytes]] = {
+    "baseline-tests.json": _json(
+        {"wp_id": "WP01", "captured_at": "2025-03-03T09:00:00Z", "base_branch": "main", "base_commit": "0" * 40,
+         "test_runner": "pytest", "total": 1, "passed": 1, "failed": 0, "skipped": 0, "failures": []}
+    ),
+    "arbiter-decision.md": b"# Decision\n\nverdict: approved\n",
+    "arbiter-override-1.json": _json(_ARBITER),
+    "review-feedback-1.md": b"# Feedback\n\nThe tests are missing.\n",
+    "reviewer-feedback-claude.md": b"# Feedback\n\nverdict: rejected\n",
+    "review-cycle-final.md": b"---\nverdict: approved\n---\n\nThe last word.\n",
+    "review-cycle-0.md": b"---\nverdict: approved\n---\n\nThe first word.\n",
+    "review-cycle-02.md": b"---\nverdict: approved\n---\n\nTwo, in two digits.\n",
+    "review-cycle-99.md.orig": b"---\nverdict: approved\n---\n\nWhat an editor left.\n",
+}  # fmt: skip
+
+
+def write_sibling(mission: Mission, work_package: str, name: str) -> Path:
+    """Write one of ``SIBLINGS`` beside the artifacts of a work package and return its path; BuildError if unknown."""
+    if name not in SIBLINGS:
+        raise BuildError(f"unknown sibling {name!r}; known: {', '.join(SIBLINGS)}")
+    directory = artifact_directory(mission, work_package)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / name
+    path.write_bytes(SIBLINGS[name])
+    return path

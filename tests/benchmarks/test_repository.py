@@ -1,0 +1,133 @@
+"""A repository with a bare origin, a diverged branch and a lane's worktree, beside the same by git, step by step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from kitty_reliability.build.clock import Clock
+from kitty_reliability.build.mission import Mission, mission
+from kitty_reliability.build.repository import git_environment, repository
+
+pytest.importorskip("pytest_benchmark")
+
+PACKAGES = {"WP01": "done", "WP04": "in_progress"}
+LANES = {"lane-a": ["WP01", "WP04"]}
+
+
+def step_by_step(root: Path, name: str) -> Mission:
+    """What helpers of test suites do: each step a git process, the remote's commits by a second clone."""
+    environment = git_environment(Clock())
+    bare, updater = root.with_name(f"{root.name}.git"), root.with_name(f"{root.name}-updater")
+
+    def git(where: Path, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=where, env=environment, capture_output=True, check=True)
+
+    def configure(where: Path) -> None:
+        git(where, "config", "user.name", "Kitty Builder")
+        git(where, "config", "user.email", "kitty@example.invalid")
+        git(where, "config", "commit.gpgsign", "false")
+
+    def commit(where: Path, file: str | None) -> None:
+        if file is not None:
+            (where / file).write_bytes(b"x\n")
+        git(where, "add", "--all")
+        git(where, "commit", "--quiet", "--message", "Work")
+
+    root.mkdir()
+    git(root, "init", "--quiet", "--initial-branch=main")
+    configure(root)
+    commit(root, "README.md")
+    built = mission(root, PACKAGES, name=name, topology="lanes", lane_manifest=LANES)
+    commit(root, None)
+    git(root.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    git(root, "remote", "add", "origin", str(bare))
+    git(root, "push", "--quiet", "--set-upstream", "origin", "main")
+    lane = f"kitty/mission-{built.slug}-lane-a"
+    git(root, "branch", f"kitty/mission-{built.slug}")
+    git(root, "worktree", "add", "--quiet", "-b", lane, f".worktrees/{built.slug}-lane-a")
+    commit(root / ".worktrees" / f"{built.slug}-lane-a", "work.py")
+    git(root.parent, "clone", "--quiet", str(bare), str(updater))
+    configure(updater)
+    commit(updater, "remote.txt")
+    git(updater, "push", "--quiet")
+    commit(root, "local.txt")
+    git(root, "fetch", "--quiet")
+    return built
+
+
+def built_by_us(root: Path, name: str) -> Mission:
+    made = repository(root, remote=True)
+    built = made.mission(PACKAGES, name=name, lanes=LANES)
+    made.diverge(ahead=1, behind=1)
+    return built
+
+
+def ratios(base: Path, rounds: int) -> dict[str, float]:
+    """Return medians in ms, measured in turns so that drift hits all three."""
+    number = count()
+    same: Callable[[], str] = lambda: "demo"  # noqa: E731
+    # Another name is another mission id, other rows, other files: no object but the first commit's was seen before.
+    other: Callable[[], str] = lambda: f"m{next(number)}"  # noqa: E731
+    ways = {
+        "git, step by step": (step_by_step, same),
+        "built before": (built_by_us, same),
+        "new content": (built_by_us, other),
+    }
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    built_by_us(base / "warm", "demo")
+    for turn in range(rounds):
+        for way, (build, name) in ways.items():
+            root = base / f"{way.split(',')[0].replace(' ', '-')}-{turn}"
+            chosen = name()
+            started = perf_counter()
+            build(root, chosen)
+            times[way].append((perf_counter() - started) * 1000)
+    return {way: median(found) for way, found in times.items()}
+
+
+def inodes(*roots: Path) -> tuple[int, int]:
+    """Return how many files and directories there are."""
+    found = [path for root in roots for path in (root, *root.rglob("*"))]
+    return sum(path.is_file() for path in found), sum(path.is_dir() for path in found)
+
+
+@pytest.fixture(params=["memory", "disk"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Where to build: on a file system in memory, which shows the work, and where tests build by default."""
+    if request.param == "disk":
+        yield tmp_path
+    elif not os.access("/dev/shm", os.W_OK):
+        pytest.skip("there is no /dev/shm")
+    else:
+        with TemporaryDirectory(dir="/dev/shm") as folder:
+            yield Path(folder)
+
+
+def test_a_layered_repository_costs_little(benchmark: Any, base: Path) -> None:
+    found = benchmark.pedantic(ratios, args=(base, 25), rounds=1)
+    git = found["git, step by step"]
+    known, new = git / found["built before"], git / found["new content"]
+    for way, folder in (("git, step by step", "git-0"), ("built before", "built-before-0")):
+        files, folders = inodes(base / folder, base / f"{folder}.git")
+        benchmark.extra_info[f"inodes, {way}"] = files + folders
+        print(f"{way}: {files} files, {folders} directories")
+    # Counts do not drift: a step that writes more than it did shows here first.
+    assert files <= 44
+    assert folders <= 26
+    benchmark.extra_info["ratio of medians, git to built before"] = round(known, 1)
+    benchmark.extra_info["ratio of medians, git to new content"] = round(new, 1)
+    print(", ".join(f"{way}: {milliseconds:.2f} ms" for way, milliseconds in found.items()))
+    print(f"built before: {known:.1f} times faster than git; new content: {new:.1f} times")
+    # On a disk that others keep busy, making the inodes is most of it, for git and for us.
+    assert known >= (40 if base.is_relative_to("/dev/shm") else 8)
+    assert new >= 8
