@@ -1,0 +1,19 @@
+"""Put in place at the start of a Python program that may reach nothing but the loopback (faults.network)."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+
+if os.environ.get("KITTY_NETWORK_GUARD"):
+    import kitty_network_shim  # type: ignore[import-not-found]  # beside this file, on the path
+
+    kitty_network_shim.install_from_environment()
+
+# A program has one sitecustomize. The one that this one hides, another fault's or the machine's own, still counts.
+_seen = sys.__dict__.setdefault("_kitty_shims", set())
+_seen.add(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH120
+_elsewhere = [entry for entry in sys.path if os.path.abspath(entry) not in _seen]
+_hidden = importlib.machinery.PathFinder.find_spec("sitecustomize", _elsewhere)
+if _hidden is not None and _hidden.loader is not None:
+    _hidden.loader.exec_module(importlib.util.module_from_spec(_hidden))
