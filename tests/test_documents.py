@@ -58,7 +58,17 @@ def test_the_adapter_of_the_protocol_page_is_asked(tmp_path: Path) -> None:
     assert done.returncode == 5
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md"])
+def test_every_block_of_the_fixtures_page_passes(pytester: pytest.Pytester) -> None:
+    found = blocks("docs/fixtures.md", "python")
+    for number, block in enumerate(found):
+        pytester.makepyfile(**{f"test_block_{number}": block})
+    result = pytester.runpytest_subprocess("-p", "kitty", "--strict-markers", "-p", "no:randomly")
+    result.assert_outcomes(passed=sum(block.count("\ndef test_") + block.startswith("def test_") for block in found))
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md", "docs/fixtures.md"]
+)
 def test_every_link_to_a_file_leads_to_one(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

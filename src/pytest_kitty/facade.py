@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from kitty_reliability.build.mission import Mission
     from kitty_reliability.build.repository import Repository
     from kitty_reliability.faults.disk import DiskFault
+    from kitty_reliability.faults.process import Sandbox
 
 __all__ = ["Kitty"]
 
@@ -57,6 +58,29 @@ class Kitty:
 
         self._made += 1
         return DiskFault(path, mode, self.base / f"fault-{self._made}", **options)
+
+    def prompt_pair(self, *, differ: str, **options: Any) -> Any:
+        """Write two review prompts in one frozen second that differ in one thing: ``repo``, ``mission`` and so on.
+
+        >>> one, other = kitty.prompt_pair(differ="mission")
+        >>> one.path != other.path
+        True
+        """
+        from kitty_reliability.build.prompts import prompt_pair
+
+        return prompt_pair(self._directory(), differ=differ, **options)
+
+    def sandbox(self, *, sync: bool = False) -> Sandbox:
+        """Make a place to run commands in that neither see nor touch anything of the user's.
+
+        >>> import sys
+        >>> with kitty.sandbox() as sandbox:
+        ...     sandbox.run([sys.executable, "-c", "print(1)"]).one_json()
+        1
+        """
+        from kitty_reliability.faults.process import Sandbox
+
+        return Sandbox(self._directory(), sync=sync)
 
     def _directory(self) -> Path:
         self._made += 1
