@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-__all__ = ["AnnotationRow", "DecisionRow", "LaneRow", "LifecycleRow", "RetrospectiveRow", "Row", "kind_of"]
+__all__ = [
+    "AnnotationRow",
+    "DecisionRow",
+    "LaneRow",
+    "LifecycleRow",
+    "PackageRow",
+    "RetrospectiveRow",
+    "Row",
+    "kind_of",
+]
 
 
 class Row:
@@ -37,11 +46,10 @@ class Row:
         return self.data.get("at", self.data.get("timestamp"))
 
 
-class LaneRow(Row):
-    """A lane transition. ``when`` orders it: an instant in seconds, or the timestamp's text."""
+class PackageRow(Row):
+    """A row about one work package. ``when`` orders it: an instant in nanoseconds, or the timestamp's text."""
 
     __slots__ = ("when",)
-    kind = "lane"
 
     def __init__(self, data: dict[str, Any], line: int, when: Any) -> None:
         self.data = data
@@ -50,8 +58,15 @@ class LaneRow(Row):
 
     @property
     def wp_id(self) -> Any:
-        """The work package that moves."""
+        """The work package that it is about."""
         return self.data["wp_id"]
+
+
+class LaneRow(PackageRow):
+    """A lane transition."""
+
+    __slots__ = ()
+    kind = "lane"
 
     @property
     def from_lane(self) -> Any:
@@ -64,21 +79,11 @@ class LaneRow(Row):
         return self.data["to_lane"]
 
 
-class AnnotationRow(Row):
-    """A change of runtime slots that moves no lane. ``when`` orders it."""
+class AnnotationRow(PackageRow):
+    """A change of runtime slots that moves no lane."""
 
-    __slots__ = ("when",)
+    __slots__ = ()
     kind = "annotation"
-
-    def __init__(self, data: dict[str, Any], line: int, when: Any) -> None:
-        self.data = data
-        self.line = line
-        self.when = when
-
-    @property
-    def wp_id(self) -> Any:
-        """The work package that is annotated."""
-        return self.data["wp_id"]
 
     @property
     def delta(self) -> dict[str, Any]:
