@@ -390,7 +390,7 @@ def test_a_commit_moves_head_its_branch_and_the_index(repo: Repository) -> None:
         f"HEAD moved from {before} to {after}",
         f"ref refs/heads/main: {before} -> {after}",
         "the index changed",
-        "the reflog of HEAD has 2 entries, it had 1",
+        f"the reflog of HEAD has {mark.reflog + 1} entries, it had {mark.reflog}",
     ]
 
 
