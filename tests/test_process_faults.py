@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from kitty_reliability.faults import moments, process
+from kitty_reliability.faults import moments
 from kitty_reliability.faults.moments import (
     CrashPoint,
     Moment,
@@ -26,7 +26,7 @@ from kitty_reliability.faults.moments import (
     ref_moves,
     suspend_when,
 )
-from kitty_reliability.faults.process import NotSupportedHere, Ran, Sandbox
+from kitty_reliability.faults.process import NotSupportedHere, Ran, Running, Sandbox
 
 PUPPETS = Path(__file__).parent / "puppets_process"
 PATIENT = 60.0
@@ -321,7 +321,7 @@ def test_what_has_ended_cannot_be_suspended(sandbox: Sandbox) -> None:
 def test_windows_is_told_what_it_cannot(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with sandbox.start(HANG) as running:
         with monkeypatch.context() as patch:
-            patch.setattr(process.sys, "platform", "win32")
+            patch.setattr(sys, "platform", "win32")
             for what in (running.suspend, running.resume, lambda: sandbox.run(HANG, file_size_limit=1)):
                 with pytest.raises(NotSupportedHere, match="Windows has no"):
                     what()
@@ -380,6 +380,7 @@ def test_a_limit_leaves_no_torn_compiled_files(sandbox: Sandbox) -> None:
 @posix_only
 def test_a_command_with_a_limit_is_not_waited_for(sandbox: Sandbox) -> None:
     with sandbox.start(HANG, file_size_limit=4) as running:
+        assert time.monotonic() - running.started < PATIENT
         assert running.alive
 
 
@@ -583,7 +584,7 @@ def test_words_need_a_sandbox() -> None:
 def test_a_blow_that_came_too_late_is_tried_again(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     kill, blows = moments._kill, []
 
-    def late_once(running: process.Running) -> bool:
+    def late_once(running: Running) -> bool:
         blows.append(running)
         if len(blows) == 1:
             running.wait()
