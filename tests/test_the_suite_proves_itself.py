@@ -203,3 +203,8 @@ def test_an_implementation_that_ends_its_process_does_not_conform(tmp_path: Path
     )
     assert done.returncode == (2 if jobs else 3), done.stdout + done.stderr
     assert ("was not run to its end" in done.stdout) if jobs else ("ended before its end" in done.stderr)
+
+
+def test_a_seed_of_zero_is_a_seed() -> None:
+    done = conform("reference", "--clause", "LOG-012", "--seed", "0")
+    assert re.search(r"seed 0 =", done.stdout), done.stdout + done.stderr

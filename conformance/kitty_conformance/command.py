@@ -83,9 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
     """Run the suite in a process of its own: what is under test may end the process that it runs in."""
     arguments = ["run", spec, *(f"--clause={clause}" for clause in options.clause)]
-    arguments += [
-        f"--{name}={getattr(options, name)}" for name in ("profile", "seed", "jobs") if getattr(options, name)
-    ]
+    given = {name: getattr(options, name) for name in ("profile", "seed", "jobs")}
+    arguments += [f"--{name}={value}" for name, value in given.items() if value is not None]
     arguments += [f"--{name}" for name in ("details", "quiet") if getattr(options, name)]
     with tempfile.TemporaryDirectory() as directory:
         ended = Path(directory) / "ended"

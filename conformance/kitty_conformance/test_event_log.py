@@ -405,14 +405,7 @@ def test_a_recovery_read_says_what_it_left_out(worlds: Worlds, place: str) -> No
     _control(worlds)
     world = worlds({"WP01": "in_review", "WP02": "claimed"})
     line = _corrupt(world, place)
-    answer = world.accepted(world.state(recover=True), "a recovery read")
-    lanes = answer["lanes"]
-    world.check(
-        lanes.get("WP01") == "in_review" and lanes.get("WP02") == "claimed",
-        Finding.LANE_DISAGREES,
-        f"every row is there; the recovery read says {lanes}",
-    )
-    _expect_left_out(world, answer["left_out"], [line])
+    _expect_recovery(world, [line])
 
 
 @pytest.mark.kitty_clause("LOG-007")
@@ -425,14 +418,7 @@ def test_a_recovery_read_reports_every_line(worlds: Worlds) -> None:
     bad = [b"oops\n", b'{"actor": "\xff"}\n', b"[1]\n", b'{"to_lane": 5}\n']
     mixed = [line for pair in zip(bad, lines, strict=False) for line in pair] + lines[len(bad) :]
     world.mission.log.rewrite(b"".join(mixed))
-    answer = world.accepted(world.state(recover=True), "a recovery read")
-    lanes = answer["lanes"]
-    world.check(
-        lanes.get("WP01") == "in_review" and lanes.get("WP02") == "claimed",
-        Finding.LANE_DISAGREES,
-        f"every row is there; the recovery read says {lanes}",
-    )
-    _expect_left_out(world, answer["left_out"], [1, 3, 5, 7])
+    _expect_recovery(world, [1, 3, 5, 7])
 
 
 @pytest.mark.kitty_clause("LOG-007")
@@ -445,8 +431,16 @@ def test_blank_lines_count(worlds: Worlds) -> None:
     _expect_error(world, world.state(), 6, "a corrupt line behind blank ones")
 
 
-def _expect_left_out(world: World, left_out: list[dict[str, Any]], lines: list[int]) -> None:
+def _expect_recovery(world: World, lines: list[int]) -> None:
+    """Judge a recovery read of WP01 in review and WP02 claimed: every row is there, ``lines`` were left out."""
     __tracebackhide__ = True
+    answer = world.accepted(world.state(recover=True), "a recovery read")
+    lanes, left_out = answer["lanes"], answer["left_out"]
+    world.check(
+        lanes.get("WP01") == "in_review" and lanes.get("WP02") == "claimed",
+        Finding.LANE_DISAGREES,
+        f"every row is there; the recovery read says {lanes}",
+    )
     told = len(left_out) == len(lines) and all(any(names_line(item, line) for item in left_out) for line in lines)
     shown = [item.get("line") or item.get("message") for item in left_out]
     world.check(told, Finding.DAMAGE_UNREPORTED, f"lines {lines} were left out; reported are {shown}")
