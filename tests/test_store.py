@@ -262,3 +262,16 @@ def _portions(lines: list[bytes], cuts: list[int]) -> Iterator[list[bytes]]:
     for cut in [*cuts, len(lines)]:
         yield lines[start:cut]
         start = max(start, cut)
+
+
+def test_half_a_copy_of_a_torn_end_does_not_stand_in_the_way(built: Mission) -> None:
+    torn = b'{"torn'
+    healthy = built.log.path.read_bytes()
+    built.log.path.write_bytes(healthy + torn)
+    append(store_of(built), built, next_row(built))
+    (half,) = built.directory.glob("*.torn-*")
+    half.write_bytes(torn[:2])
+
+    built.log.path.write_bytes(built.log.path.read_bytes() + torn)
+    append(store_of(built), built, next_row(built, from_lane="claimed", to_lane="in_progress"))
+    assert sorted(path.read_bytes() for path in built.directory.glob("*.torn-*")) == [torn[:2], torn]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
@@ -248,7 +249,10 @@ class LogStore:
         name = f"{self.paths.log.name}.torn-{sha256(self._torn).hexdigest()[:16]}"
         aside = self.paths.directory / name
         try:
-            if not (aside.is_file() and aside.read_bytes() == self._torn):
+            if aside.exists() and aside.read_bytes() != self._torn:
+                # Half a copy, left by a writer that was killed: it must not stand in the way for ever.
+                aside = aside.with_name(f"{name}-{token_hex(4)}")
+            if not aside.exists():
                 write_exclusively(aside, self._torn)
         except OSError as error:
             raise diagnostic("EVENT_APPEND_FAILED", problem=error.strerror or str(error)) from error
