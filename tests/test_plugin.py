@@ -164,14 +164,14 @@ def seed_of(result: pytest.RunResult) -> int:
 
 
 def test_every_public_fixture_is_documented() -> None:
+    values = {"mission", "repository", "prompt", "sandbox", "sync_client", "sync_service"}
     assert set(FIXTURES) == {
         "kitty",
         "kitty_event_log",
         "kitty_implementation",
-        "kitty_mission",
-        "kitty_mission_factory",
-        "kitty_repository",
-        "kitty_repository_factory",
+        "kitty_only_loopback",
+        *(f"kitty_{name}" for name in values),
+        *(f"kitty_{name}_factory" for name in values),
     }
     for name, text in FIXTURES.items():
         assert "Example::" in text, name
@@ -189,14 +189,16 @@ def test_the_example_of_every_fixture_runs(pytester: pytest.Pytester, run: Run) 
 
 
 def test_the_examples_of_the_facade_are_true(tmp_path: Path) -> None:
-    kitty = facade.Kitty(tmp_path)
-    ran = 0
+    shown = set()
     runner = doctest.DocTestRunner()
-    for example in doctest.DocTestFinder().find(facade.Kitty, globs={"kitty": kitty}):
-        runner.run(example)
-        ran += len(example.examples)
-    assert ran >= 7
+    with facade.Kitty(tmp_path) as kitty:
+        for example in doctest.DocTestFinder().find(facade.Kitty, globs={"kitty": kitty}):
+            runner.run(example)
+            if example.examples:
+                shown.add(example.name.rpartition(".")[2])
     assert runner.summarize(verbose=False).failed == 0
+    offered = {name for name in vars(facade.Kitty) if not name.startswith("_")}
+    assert offered - shown == {"close", "repo"}
 
 
 def test_the_fixtures_are_listed_with_their_docstrings(run: Run) -> None:
@@ -233,7 +235,7 @@ def test_two_fixtures_of_one_test_share_their_mission(pytester: pytest.Pytester,
 
 def test_the_markers_are_listed(run: Run) -> None:
     result = run("--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.kitty(*work_packages, slug, topology, meta): *"])
+    result.stdout.fnmatch_lines(["@pytest.mark.kitty(*work_packages, wps, slug, topology, meta, sync): *"])
     result.stdout.fnmatch_lines(["@pytest.mark.kitty_clause(id): *"])
 
 
@@ -277,7 +279,7 @@ def test_a_marker_that_is_wrong_is_told(pytester: pytest.Pytester, run: Run, arg
     pytester.makepyfile(f"import pytest\n@pytest.mark.kitty({arguments})\ndef test_mine(kitty_mission): pass\n")
     result = run()
     result.assert_outcomes(errors=1)
-    assert f"@pytest.mark.kitty takes meta, slug, topology, work_packages; not {wrong}" in said(result)
+    assert f"@pytest.mark.kitty takes meta, slug, sync, topology, work_packages, wps; not {wrong}" in said(result)
 
 
 def test_a_clause_marker_without_a_clause_stops_no_run(pytester: pytest.Pytester, run: Run) -> None:

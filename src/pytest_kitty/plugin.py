@@ -18,8 +18,17 @@ from .fixtures import (
     kitty_implementation,
     kitty_mission,
     kitty_mission_factory,
+    kitty_only_loopback,
+    kitty_prompt,
+    kitty_prompt_factory,
     kitty_repository,
     kitty_repository_factory,
+    kitty_sandbox,
+    kitty_sandbox_factory,
+    kitty_sync_client,
+    kitty_sync_client_factory,
+    kitty_sync_service,
+    kitty_sync_service_factory,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +41,21 @@ __all__ = [
     "kitty_implementation",
     "kitty_mission",
     "kitty_mission_factory",
+    "kitty_only_loopback",
+    "kitty_prompt",
+    "kitty_prompt_factory",
     "kitty_repository",
     "kitty_repository_factory",
+    "kitty_sandbox",
+    "kitty_sandbox_factory",
+    "kitty_sync_client",
+    "kitty_sync_client_factory",
+    "kitty_sync_service",
+    "kitty_sync_service_factory",
 ]
 
 _MARKERS = (
-    "kitty(*, work_packages, slug, topology, meta): what the kitty_mission and kitty_repository of this test hold.",
+    "kitty(*, work_packages, wps, slug, topology, meta, sync): what the kitty_* fixtures of this test hold and do.",
     "kitty_clause(id): the clause of the contract that this scenario decides.",
 )
 

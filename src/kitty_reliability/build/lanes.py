@@ -23,7 +23,7 @@ from .errors import BuildError
 from .event_log import ROUTES, EventLog
 from .git_template import put
 from .identifiers import Identifiers
-from .mission import Mission, WorkPackage, mission
+from .mission import Mission, WorkPackage, mission, one_of
 from .worktrees import Checkout, Lane
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def repository_mission(
     repo: Repository,
     work_packages: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
     *,
+    wps: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
     lanes: Mapping[str, Sequence[str]] | None = None,
     topology: str | None = None,
     decoys: bool = True,
@@ -105,7 +106,7 @@ def repository_mission(
     A branch that was in sync with its remote is pushed and stays so.
 
     Arguments:
-        work_packages, options: as in ``build.mission``.
+        work_packages, wps, options: as in ``build.mission``.
         lanes: lane id -> work packages, in the order in which they use the lane. Each lane gets a branch
             ``kitty/mission-<slug>-<lane>`` and a worktree ``.worktrees/<slug>-<lane>``; ``lane-planning`` neither.
         topology: ``single_branch``; ``lanes``, the default when lanes are given; ``coord`` and
@@ -121,6 +122,7 @@ def repository_mission(
         BuildError: lanes that the topology does not have, a work package in no mission or in two lanes, a lane id
             that is none, and what ``build.mission`` raises.
     """
+    work_packages = one_of(work_packages, wps)
     topology = topology or ("lanes" if lanes is not None else "single_branch")
     chosen = _lanes(topology, lanes, lane_manifest, work_packages)
     if context not in _CONTEXTS:

@@ -102,6 +102,7 @@ def mission(
     root: Path | str,
     work_packages: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
     *,
+    wps: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
     slug: str | None = None,
     name: str = "demo",
     seed: str = "kitty",
@@ -123,6 +124,7 @@ def mission(
         root: the repository's root; it is created when it is missing.
         work_packages: id -> lane, or the lanes it went through, or a ``WorkPackage``. One planned WP01 when
             left out. ``"genesis"`` writes no row.
+        wps: the same, for who likes it short.
         slug: the directory's name; ``<name>-<first eight of the id>`` when left out.
         seed: what the ids are drawn from; two missions in one repository need two names or two seeds.
         topology: one of ``formats.mission.TOPOLOGIES``.
@@ -140,6 +142,7 @@ def mission(
         BuildError: an unknown lane, an illegal route, an unsafe slug, a wrong work package id or topology, a
             mission that is there already.
     """
+    work_packages = one_of(work_packages, wps)
     if topology not in TOPOLOGIES:
         raise BuildError(f"unknown topology {topology!r}; known: {', '.join(TOPOLOGIES)}")
     clock = clock or Clock()
@@ -180,6 +183,16 @@ def mission(
     if log:
         events.flush()
     return built
+
+
+def one_of(
+    work_packages: Mapping[str, str | Sequence[str] | WorkPackage] | None,
+    wps: Mapping[str, str | Sequence[str] | WorkPackage] | None,
+) -> Mapping[str, str | Sequence[str] | WorkPackage] | None:
+    """Return the one that is given, None for neither; BuildError for both."""
+    if work_packages is not None and wps is not None:
+        raise BuildError("wps is another name of work_packages; give one of them")
+    return wps if work_packages is None else work_packages
 
 
 def _packages(given: Mapping[str, str | Sequence[str] | WorkPackage]) -> dict[str, WorkPackage]:
