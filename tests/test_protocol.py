@@ -20,14 +20,20 @@ from kitty_reliability.implementations.program import Program
 from kitty_reliability.implementations.protocol import (
     ANSWERS,
     REQUEST,
+    Batch,
     Events,
     Hello,
     Materialize,
+    MergeLogs,
+    Move,
     Open,
     Outcome,
     OutcomeKind,
+    Recover,
+    Repair,
     Reply,
     Request,
+    Start,
     State,
     Surface,
     Transition,
@@ -70,6 +76,12 @@ REQUESTS: list[Request] = [
     Surface(request=FULL, format="text"),
     Surface(request=State(root="/r", mission="m", recover=True)),
     Surface(request=Materialize(root="/r", mission="m")),
+    Batch(root="/r", mission="m", moves=[Move(work_package="WP01", to="claimed", actor="a")]),
+    Start(root="/r", mission="m", work_package="WP01", actor={"role": "implementer", "tool": "t"}, process_id=1),
+    Recover(root="/r", mission="m", work_package="WP01", actor="a", reason="gone"),
+    MergeLogs(base="%O", ours="%A", theirs="%B"),
+    Repair(root="/r", mission="m"),
+    Surface(request=MergeLogs(base="%O", ours="%A", theirs="%B")),
 ]
 
 hypothesis_profile = hypothesis_settings(deadline=None, database=None, derandomize=True, max_examples=200)

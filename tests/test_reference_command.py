@@ -15,10 +15,11 @@ from freezegun import freeze_time
 
 from kitty_reliability.build.mission import Mission, WorkPackage, mission
 from kitty_reliability.formats.instants import spell
-from kitty_reliability.implementations.protocol import Outcome, State, Transition
+from kitty_reliability.implementations.protocol import Batch, MergeLogs, Move, Outcome, Start, State, Transition
 from kitty_reliability.observe.output import one_json_value
 from kitty_reliability.observe.tree import mark_tree
 from kitty_reliability.reference.adapter import Reference
+from kitty_reliability.reference.commands import arguments_for, main
 
 
 @pytest.fixture
@@ -210,3 +211,28 @@ def test_a_snapshot_that_cannot_be_written_takes_the_row_back(built: Mission) ->
     outcome = ask(built, "WP01", "claimed", actor="me")
     assert outcome.value["diagnostic_code"] == "SNAPSHOT_WRITE_FAILED"
     assert before.changes(ignore=[".kittify/locks"]) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Transition(root="/r", mission="m", work_package="WP01", to="claimed", actor="-x", evidence={"a": ["\n"]}),
+        Transition(root="/r", mission="m", work_package="WP01", to="done", force=True, reason="a b", commit=True),
+        State(root="/r", mission="m", recover=True),
+        Batch(root="/r", mission="m", moves=[Move(work_package="WP01", to="claimed", reason="{")]),
+        Start(root="/r", mission="m", work_package="WP01", actor="1", process_id=7, process_started=1.5),
+        Start(root="/r", mission="m", work_package="WP01", actor={"role": "implementer"}, kind="review"),
+        MergeLogs(base="%O", ours="%A", theirs="%B"),
+    ],
+    ids=lambda request: request.operation,
+)
+def test_a_command_asks_for_what_it_was_made_from(request_: Any) -> None:
+    asked: list[Any] = []
+
+    class Listens(Reference):
+        def answer(self, request: Any) -> Outcome:
+            asked.append(request)
+            return Outcome.refused({"message": "heard"})
+
+    assert main(arguments_for(request_, "json"), Listens()) == 1
+    assert asked == [request_]

@@ -79,6 +79,17 @@ class Accept(_Null):
             "events": {"events": []},
             "materialize": {"path": "/x", "snapshot": {"work_packages": {}}},
             "surface": {"argv": ["true"], "cwd": "/"},
+            "batch": {"transitions": []},
+            "start": {"changed": True, "event_ids": ["01J"], **self.held(request), "to_lane": "in_progress"},
+            "recover": {
+                **self.held(request),
+                "changed": True,
+                "from_lane": "claimed",
+                "to_lane": "planned",
+                "evidence": "x",
+            },
+            "merge_logs": {"path": "/x", "rows": 0},
+            "repair": {"changed": True},
         }
         return Outcome(protocol.OutcomeKind.OK, answers[request.operation])
 
@@ -91,6 +102,11 @@ class Accept(_Null):
             "work_package_id": fields.get("work_package") or "",
             "to_lane": fields.get("to") or "",
         }
+
+    def held(self, request: protocol.Request) -> dict[str, Any]:
+        """Make a holder up."""
+        fields = request.model_dump(mode="json")
+        return {"work_package_id": fields.get("work_package") or "", "holder": fields.get("actor") or "x"}
 
     def lanes(self) -> dict[str, str | None]:
         """Make lanes up."""

@@ -19,6 +19,8 @@ __all__ = [
     "ANSWERS",
     "PROTOCOL_VERSION",
     "REQUEST",
+    "Batch",
+    "BatchAnswer",
     "Capability",
     "Events",
     "EventsAnswer",
@@ -26,12 +28,21 @@ __all__ = [
     "HelloAnswer",
     "Materialize",
     "MaterializeAnswer",
+    "MergeLogs",
+    "MergeLogsAnswer",
+    "Move",
     "Open",
     "OpenAnswer",
     "Outcome",
     "OutcomeKind",
+    "Recover",
+    "RecoverAnswer",
+    "Repair",
+    "RepairAnswer",
     "Reply",
     "Request",
+    "Start",
+    "StartAnswer",
     "State",
     "StateAnswer",
     "Surface",
@@ -57,6 +68,18 @@ class Capability(StrEnum):
     SNAPSHOT = "snapshot"
     #: It reads what can be read of a damaged log (``state`` with ``recover``).
     RECOVERY = "recovery"
+    #: It moves several work packages in one durable act (``batch``).
+    BATCH = "batch"
+    #: It commits the row that it wrote (``transition`` with ``commit``).
+    COMMIT = "commit"
+    #: It starts implementing and reviewing (``start``).
+    START = "start"
+    #: It frees a work package whose holder is gone (``recover``).
+    RECOVER = "recover"
+    #: It merges logs that went apart (``merge_logs``).
+    MERGE_LOGS = "merge_logs"
+    #: It quarantines what cannot be read (``repair``).
+    REPAIR = "repair"
     #: It has a command of its own, whose exit status and output count (``surface``).
     SURFACE = "surface"
 
@@ -76,7 +99,7 @@ class Hello(_Value):
 
 
 class _MissionRequest(_Value):
-    #: Absolute path of the repository.
+    #: Absolute path of where it is asked from: the repository, or any directory in one of its checkouts (STA-005).
     root: str
     #: Name of the mission's directory under ``kitty-specs/``.
     mission: str
@@ -88,10 +111,9 @@ class Open(_MissionRequest):
     operation: Literal["open"] = "open"
 
 
-class Transition(_MissionRequest):
-    """Move a work package to a lane."""
+class Move(_Value):
+    """One work package to one lane, with what the lane table's guards ask for."""
 
-    operation: Literal["transition"] = "transition"
     work_package: str
     to: str
     actor: str | None = None
@@ -105,6 +127,61 @@ class Transition(_MissionRequest):
     workspace_context: str | None = None
     execution_mode: Literal["worktree", "direct_repo"] = "worktree"
     policy_metadata: dict[str, Any] | None = None
+
+
+class Transition(_MissionRequest, Move):
+    """Move a work package to a lane."""
+
+    operation: Literal["transition"] = "transition"
+    #: Commit log and snapshot, and nothing else, to the branch that is checked out (STA-006).
+    commit: bool = False
+
+
+class Batch(_MissionRequest):
+    """Move work packages in this order, in one durable act: all of it or nothing."""
+
+    operation: Literal["batch"] = "batch"
+    moves: Annotated[list[Move], Field(min_length=1)]
+
+
+class Start(_MissionRequest):
+    """Take a work package in hand: claim and start it, or its review; resume what the actor holds (STA-004, STA-011)."""
+
+    operation: Literal["start"] = "start"
+    work_package: str
+    kind: Literal["implement", "review"] = "implement"
+    #: A name, or ``{"role", "profile", "tool", "model"}``; compared as data.
+    actor: str | dict[str, str]
+    #: The process that will hold it, and when that process started, in seconds since 1970: one alone is no evidence.
+    process_id: int | None = None
+    process_started: float | None = None
+
+
+class Recover(_MissionRequest):
+    """Give back a work package whose holder is gone; evidence is needed for that, other than the time that passed."""
+
+    operation: Literal["recover"] = "recover"
+    work_package: str
+    actor: str
+    reason: str
+
+
+class MergeLogs(_Value):
+    """Merge two logs that went apart from ``base`` into ``ours``, as git asks a merge driver (LOG-013).
+
+    The three are absolute paths of files; a missing one is empty. As a ``surface`` they may be ``%O``, ``%A``, ``%B``.
+    """
+
+    operation: Literal["merge_logs"] = "merge_logs"
+    base: str
+    ours: str
+    theirs: str
+
+
+class Repair(_MissionRequest):
+    """Move what cannot be read from the log to a file beside it, and write the snapshot anew. Deletes nothing."""
+
+    operation: Literal["repair"] = "repair"
 
 
 class State(_MissionRequest):
@@ -131,11 +208,13 @@ class Surface(_Value):
     """Return the command that does ``request``; the runner runs it."""
 
     operation: Literal["surface"] = "surface"
-    request: Transition | State | Materialize
+    request: Transition | State | Materialize | Batch | Start | Recover | MergeLogs | Repair
     format: Literal["json", "text"] = "json"
 
 
-Request = Hello | Open | Transition | State | Events | Materialize | Surface
+Request = (
+    Hello | Open | Transition | State | Events | Materialize | Surface | Batch | Start | Recover | MergeLogs | Repair
+)
 
 #: Validates a request, from Python values or from JSON.
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
@@ -167,6 +246,8 @@ class OpenAnswer(_Value):
     mission_slug: str
     mission_id: str | None = None
     status_events_path: str
+    #: The file that writers of this mission lock, when they do it with the system's advisory locks.
+    lock_path: str | None = None
 
 
 class TransitionAnswer(_Value):
@@ -178,6 +259,53 @@ class TransitionAnswer(_Value):
     from_lane: str | None = None
     to_lane: str
     status_events_path: str | None = None
+
+
+class BatchAnswer(_Value):
+    """What each move did, in order."""
+
+    transitions: list[TransitionAnswer]
+
+
+class StartAnswer(_Value):
+    """What a start did; ``changed: false``, when the actor had it in hand already, has no event ids."""
+
+    changed: bool
+    event_ids: list[str] = []
+    work_package_id: str
+    from_lane: str | None = None
+    to_lane: str
+    holder: str | dict[str, str]
+    status_events_path: str | None = None
+
+
+class RecoverAnswer(_Value):
+    """Who held the work package, how it is known that he is gone, and where it is now."""
+
+    changed: bool
+    event_id: str | None = None
+    work_package_id: str
+    from_lane: str
+    to_lane: str
+    holder: str | dict[str, str]
+    #: In words, such as "process 123 ended".
+    evidence: str
+    status_events_path: str | None = None
+
+
+class MergeLogsAnswer(_Value):
+    """The merged log and how many rows it has."""
+
+    path: str
+    rows: int
+
+
+class RepairAnswer(_Value):
+    """What was moved aside: one diagnostic with ``line`` for each, and the files that hold the bytes now."""
+
+    changed: bool
+    quarantined: list[dict[str, Any]] = []
+    files: list[str] = []
 
 
 class StateAnswer(_Value):
@@ -231,6 +359,11 @@ ANSWERS: Final[dict[str, type[_Value]]] = {
     "events": EventsAnswer,
     "materialize": MaterializeAnswer,
     "surface": SurfaceAnswer,
+    "batch": BatchAnswer,
+    "start": StartAnswer,
+    "recover": RecoverAnswer,
+    "merge_logs": MergeLogsAnswer,
+    "repair": RepairAnswer,
 }
 
 

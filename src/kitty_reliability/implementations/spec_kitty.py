@@ -21,7 +21,6 @@ from .processes import clean_environment, end_processes_with, run_to_end
 from .protocol import (
     PROTOCOL_VERSION,
     Capability,
-    Events,
     Hello,
     HelloAnswer,
     Materialize,
@@ -152,9 +151,12 @@ class SpecKitty(Implementation):
                 argv = self._argv(request.request, request.format)
                 if isinstance(argv, str):
                     return Outcome.unsupported(argv)
-                return Outcome.success(SurfaceAnswer(argv=argv, env=self._own, cwd=request.request.root))
-            case Events():
-                return Outcome.unsupported("no command lists the rows of a log")
+                cwd = getattr(request.request, "root", ".")
+                return Outcome.success(SurfaceAnswer(argv=argv, env=self._own, cwd=cwd))
+            case Transition() | State() | Materialize():
+                pass
+            case _:
+                return Outcome.unsupported(f"no command does {request.operation}")
         argv = self._argv(request, "json")
         if isinstance(argv, str):
             return Outcome.unsupported(argv)
@@ -189,7 +191,7 @@ class SpecKitty(Implementation):
         )
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
 
-    def _argv(self, request: Transition | State | Materialize, form: str) -> list[str] | str:
+    def _argv(self, request: Request, form: str) -> list[str] | str:
         """Return the command for ``request``, or why there is none."""
         match request:
             case State(recover=True):
@@ -209,6 +211,8 @@ class SpecKitty(Implementation):
                 words = ["status", "emit", request.work_package]
                 for option, value in options:
                     words += [option] if value is None else [option, value]
+            case _:
+                return f"no command does {request.operation}"
         argv = [str(self._executable), "agent", *words, "--mission", request.mission]
         return [*argv, "--json"] if form == "json" else argv
 

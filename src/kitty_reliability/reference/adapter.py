@@ -17,6 +17,17 @@ from .workflow import Workflow
 
 __all__ = ["Reference", "outcome_of"]
 
+#: What this implementation can do beyond the core.
+_CAPABILITIES: Final = frozenset(
+    {
+        protocol.Capability.WRITE,
+        protocol.Capability.EVENTS,
+        protocol.Capability.SNAPSHOT,
+        protocol.Capability.RECOVERY,
+        protocol.Capability.SURFACE,
+    }
+)
+
 #: Invariants whose diagnostics say "could not", not "must not".
 _FAILURES: Final = ("LOG-", "STA-002", "STA-003", "STA-006")
 
@@ -36,7 +47,10 @@ class Reference:
     def answer(self, request: protocol.Request) -> Outcome:
         """Return the outcome of ``request``."""
         try:
-            outcome: Outcome = getattr(self, request.operation)(request)
+            asked = getattr(self, request.operation, None)
+            if asked is None:
+                return Outcome.unsupported(f"the reference does not do {request.operation}")
+            outcome: Outcome = asked(request)
             return outcome
         except DiagnosticError as error:
             return outcome_of(error.diagnostic)
@@ -52,7 +66,7 @@ class Reference:
                 version=__version__,
                 protocol=protocol.PROTOCOL_VERSION,
                 profile=self.profile.name,
-                capabilities=frozenset(protocol.Capability),
+                capabilities=_CAPABILITIES,
                 typical_seconds=0.01,
                 lock_seconds=self.workflow.lock_seconds,
             )
@@ -115,7 +129,9 @@ class Reference:
         """Name the command that does the inner request."""
         inner = request.request
         argv = [sys.executable, *self.command, *arguments_for(inner, request.format)]
-        return Outcome.success(protocol.SurfaceAnswer(argv=argv, env={}, cwd=inner.root))
+        # A merge driver is run by git, in the root of the checkout.
+        cwd = "." if isinstance(inner, protocol.MergeLogs) else inner.root
+        return Outcome.success(protocol.SurfaceAnswer(argv=argv, env={}, cwd=cwd))
 
 
 def outcome_of(finding: Diagnostic) -> Outcome:

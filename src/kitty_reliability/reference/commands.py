@@ -1,6 +1,7 @@
 """The reference as a command: exit status, one JSON value on stdout, or text (clauses STA-001, STA-003).
 
-Exit status: 0 done, or nothing to do; 1 refused or failed; 2 wrong usage. PYTEST_DONT_REWRITE
+A command is a request of the protocol, and each of its keys is an option: there is one list of them. Exit status:
+0 done, or nothing to do; 1 refused or failed; 2 wrong usage. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from pydantic import BaseModel
 
 from kitty_reliability.implementations import protocol
 
@@ -19,20 +22,37 @@ if TYPE_CHECKING:
 
 __all__ = ["arguments_for", "main"]
 
-_TEXT_OPTIONS = ("actor", "reason", "review_ref", "workspace_context")
-_JSON_OPTIONS = ("evidence", "review_result", "policy_metadata")
+_COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
+    "transition": (protocol.Transition, "move a work package to a lane"),
+    "batch": (protocol.Batch, "move several work packages in one durable act"),
+    "start": (protocol.Start, "take a work package in hand, or its review"),
+    "recover": (protocol.Recover, "give back a work package whose holder is gone"),
+    "state": (protocol.State, "say which lane each work package is in"),
+    "materialize": (protocol.Materialize, "write the snapshot"),
+    "repair": (protocol.Repair, "move aside what cannot be read, and write the snapshot anew"),
+    "merge_logs": (protocol.MergeLogs, "merge two logs that went apart, as a merge driver of git"),
+}
+_HELP: Final = {
+    "root": "the repository, or any directory in one of its checkouts (default: the current one)",
+    "mission": "name of the mission's directory",
+    "work_package": "such as WP01",
+    "to": "the lane to move to",
+    "force": "needs an actor and a reason",
+    "recover": "read what can be read",
+    "commit": "commit log and snapshot as well",
+}
 
 
 def main(argv: Sequence[str], reference: Reference) -> int:
     """Run one command of ``reference`` and return the exit status."""
-    options = _parser().parse_args(list(argv))
+    options = vars(_parser().parse_args(list(argv)))
+    as_json = options.pop("format") == "json"
     try:
         request = _request(options)
     except ValueError as error:
-        print(f"error: {_printable(str(error))}", file=sys.stderr)
+        print(f"error: {_printable(_short(error))}", file=sys.stderr)
         return 2
     outcome = reference.answer(request)
-    as_json = options.format == "json"
     if outcome.ok:
         print(json.dumps(dict(outcome.value), sort_keys=True) if as_json else _success(outcome.value))
         return 0
@@ -46,24 +66,21 @@ def main(argv: Sequence[str], reference: Reference) -> int:
     return 1
 
 
-def arguments_for(request: protocol.Transition | protocol.State | protocol.Materialize, format_: str) -> list[str]:
-    """Return the arguments that ask for ``request``."""
-    arguments = [request.operation, "--root", request.root, "--mission", request.mission, "--format", format_]
-    if isinstance(request, protocol.Transition):
-        arguments += [f"--work-package={request.work_package}", f"--to={request.to}"]
-        for name in _TEXT_OPTIONS:
-            value = getattr(request, name)
-            if value is not None:
-                arguments.append(f"--{name.replace('_', '-')}={value}")
-        for name in _JSON_OPTIONS:
-            value = getattr(request, name)
-            if value is not None:
-                arguments.append(f"--{name.replace('_', '-')}={json.dumps(value)}")
-        if request.force:
-            arguments.append("--force")
-    elif isinstance(request, protocol.State) and request.recover:
-        arguments.append("--recover")
+def arguments_for(request: BaseModel, form: str) -> list[str]:
+    """Return the arguments that ask for ``request``; ``form`` is ``json`` or ``text``."""
+    values = request.model_dump(mode="json", exclude_defaults=True)
+    arguments = [request.operation, f"--format={form}"]  # type: ignore[attr-defined] # every request has one
+    for name, value in values.items():
+        option = _option(name)
+        if value is True:
+            arguments.append(option)
+        else:
+            arguments.append(f"{option}={value if isinstance(value, str) else json.dumps(value)}")
     return arguments
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,55 +89,50 @@ def _parser() -> argparse.ArgumentParser:
         description="A small implementation of the workflow contract, as a command.",
     )
     commands = parser.add_subparsers(dest="operation", required=True, metavar="COMMAND")
-    for name, sentence in (
-        ("transition", "move a work package to a lane"),
-        ("state", "say which lane each work package is in"),
-        ("materialize", "write the snapshot"),
-    ):
-        command = commands.add_parser(name, help=sentence, description=sentence.capitalize() + ".")
-        command.add_argument("--root", default=".", help="the repository (default: the current directory)")
-        command.add_argument("--mission", required=True, help="name of the mission's directory")
+    for operation, (model, sentence) in _COMMANDS.items():
+        command = commands.add_parser(operation, help=sentence, description=sentence.capitalize() + ".")
         command.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-        if name == "transition":
-            command.add_argument("--work-package", required=True, help="such as WP01")
-            command.add_argument("--to", required=True, help="the lane to move to")
-            command.add_argument("--force", action="store_true", help="needs an actor and a reason")
-            for option in _TEXT_OPTIONS:
-                command.add_argument(f"--{option.replace('_', '-')}")
-            for option in _JSON_OPTIONS:
-                command.add_argument(f"--{option.replace('_', '-')}", metavar="JSON", help="a JSON object")
-        elif name == "state":
-            command.add_argument("--recover", action="store_true", help="read what can be read")
+        for name, field in model.model_fields.items():
+            if name == "operation":
+                continue
+            if field.annotation is bool:
+                command.add_argument(_option(name), action="store_true", help=_HELP.get(name))
+            else:
+                required = field.is_required() and name != "root"
+                kind = None if _is_text(field.annotation) else "JSON"
+                command.add_argument(_option(name), required=required, metavar=kind, help=_HELP.get(name))
     return parser
 
 
-def _request(options: argparse.Namespace) -> protocol.Request:
-    values: dict[str, Any] = {
-        "operation": options.operation,
-        "root": str(Path(options.root).absolute()),
-        "mission": options.mission,
-    }
-    if options.operation == "transition":
-        values |= {"work_package": options.work_package, "to": options.to, "force": options.force}
-        values |= {name: getattr(options, name) for name in _TEXT_OPTIONS}
-        for name in _JSON_OPTIONS:
-            text = getattr(options, name)
-            if text is not None:
-                values[name] = _json_object(name, text)
-    elif options.operation == "state":
-        values["recover"] = options.recover
+def _is_text(annotation: Any) -> bool:
+    return annotation is str or annotation == str | None
+
+
+def _request(options: dict[str, Any]) -> protocol.Request:
+    """Return the request; ValueError says which option is wrong."""
+    model, _ = _COMMANDS[options["operation"]]
+    values = {name: value for name, value in options.items() if value is not None}
+    for name, value in values.items():
+        annotation = model.model_fields[name].annotation
+        if isinstance(value, str) and not _is_text(annotation):
+            values[name] = value if str in get_args(annotation) and value[:1] != "{" else _read(_option(name), value)
+    if "root" in model.model_fields:
+        values["root"] = str(Path(values.get("root", ".")).absolute())
     return protocol.REQUEST.validate_python(values)
 
 
-def _json_object(name: str, text: str) -> dict[str, Any]:
-    option = f"--{name.replace('_', '-')}"
+def _read(option: str, text: str) -> Any:
+    """Return the JSON value of an option; a bare word stays a word."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{option} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{option} is not a JSON object")
-    return value
+        if text.lstrip()[:1] in ("{", "["):
+            raise ValueError(f"{option} is not JSON: {error}") from None
+        return text
+
+
+def _short(error: ValueError) -> str:
+    return "; ".join(str(error).splitlines()[:3])
 
 
 def _success(answer: Any) -> str:
@@ -128,13 +140,23 @@ def _success(answer: Any) -> str:
         lines = [f"{wp_id}  {lane or '-'}" for wp_id, lane in answer["lanes"].items()]
         lines += [f"note: {item['message']}" for item in [*answer["reports"], *answer["left_out"]]]
         return "\n".join(map(_printable, lines)) or f"log: {answer['log']}"
-    if "changed" in answer:
-        if not answer["changed"]:
-            return _printable(f"{answer['work_package_id']} is {answer['to_lane']} already; nothing was written")
-        return _printable(
-            f"{answer['work_package_id']}: {answer['from_lane']} -> {answer['to_lane']} (event {answer['event_id']})"
-        )
+    if "transitions" in answer:
+        return "\n".join(map(_moved, answer["transitions"]))
+    if "to_lane" in answer:
+        return _moved(answer)
+    if "quarantined" in answer:
+        lines = [f"moved aside: {item['message']}" for item in answer["quarantined"]] or ["nothing to repair"]
+        return "\n".join(map(_printable, lines))
     return _printable(f"wrote {answer['path']}")
+
+
+def _moved(answer: Any) -> str:
+    if not answer["changed"]:
+        return _printable(f"{answer['work_package_id']} is {answer['to_lane']} already; nothing was written")
+    events = answer.get("event_ids") or [answer.get("event_id")]
+    return _printable(
+        f"{answer['work_package_id']}: {answer['from_lane']} -> {answer['to_lane']} (event {', '.join(map(str, events))})"
+    )
 
 
 def _printable(text: str) -> str:
