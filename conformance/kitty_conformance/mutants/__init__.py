@@ -7,6 +7,8 @@ scenario and the finding. It proves that the suite is sensitive to that mistake;
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 
 from kitty_reliability.implementations.in_process import Answers
 
@@ -17,9 +19,8 @@ __all__ = ["Mutant", "create", "mutants"]
 
 def mutants() -> dict[str, type[Mutant]]:
     """Return every mutant by its name."""
-    from . import event_log, status_transitions
-
-    found = [*status_transitions.MUTANTS, *event_log.MUTANTS]
+    modules = [name for _, name, _ in iter_modules(__path__) if name not in ("base", "__main__")]
+    found = [mutant for name in modules for mutant in import_module(f".{name}", __name__).MUTANTS]
     return {mutant.name: mutant for mutant in found}
 
 
