@@ -63,7 +63,7 @@ class Kitty:
         return mission(root or self._directory(), work_packages, **options)
 
     def legacy(self, name: str, *, root: Path | None = None) -> Mission:
-        """Build a mission in a shape that older versions left; names as in ``build.legacy.SHAPES``.
+        """Build a mission in a shape that older versions left; names as in ``build.legacy.LEGACY``.
 
         >>> kitty.legacy("number-as-text").meta["mission_number"]
         '042'

@@ -25,6 +25,7 @@ from .protocol import (
     HelloAnswer,
     Materialize,
     MaterializeAnswer,
+    MergeLogs,
     Open,
     OpenAnswer,
     Outcome,
@@ -153,6 +154,8 @@ class SpecKitty(Implementation):
                     return Outcome.unsupported(argv)
                 cwd = getattr(request.request, "root", ".")
                 return Outcome.success(SurfaceAnswer(argv=argv, env=self._own, cwd=cwd))
+            case MergeLogs():
+                return self._merge_logs(request, limit)
             case Transition() | State() | Materialize():
                 pass
             case _:
@@ -184,12 +187,21 @@ class SpecKitty(Implementation):
             version=versions[-1],
             protocol=PROTOCOL_VERSION,
             profile="spec-kitty-3.2",
-            capabilities=frozenset({Capability.WRITE, Capability.SNAPSHOT, Capability.SURFACE}),
+            capabilities=frozenset({Capability.WRITE, Capability.SNAPSHOT, Capability.SURFACE, Capability.MERGE_LOGS}),
             typical_seconds=max(3.0, round(run.seconds, 1)),
             lock_seconds=60,
             needs_repository=True,
         )
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
+
+    def _merge_logs(self, request: MergeLogs, limit: float) -> Outcome:
+        argv = [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
+        run = self._run(argv, str(Path(request.ours).parent), limit)
+        trouble = _broken(run, limit) or _declined(run)
+        if trouble is not None:
+            return trouble
+        rows = sum(1 for line in Path(request.ours).read_bytes().split(b"\n") if line.strip())
+        return run.outcome(OutcomeKind.OK, {"path": request.ours, "rows": rows})
 
     def _argv(self, request: Request, form: str) -> list[str] | str:
         """Return the command for ``request``, or why there is none."""
@@ -200,6 +212,8 @@ class SpecKitty(Implementation):
                 words = ["tasks", "status"]
             case Materialize():
                 words = ["status", "materialize"]
+            case MergeLogs():
+                return [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
             case Transition():
                 options = _options(request)
                 flags = self._flags()

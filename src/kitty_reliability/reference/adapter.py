@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 from kitty_reliability import __version__
@@ -13,6 +14,7 @@ from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 
 from .commands import arguments_for
 from .locations import find_mission
+from .merging import Merger
 from .workflow import Workflow
 
 __all__ = ["Reference", "outcome_of"]
@@ -25,6 +27,8 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.SNAPSHOT,
         protocol.Capability.RECOVERY,
         protocol.Capability.SURFACE,
+        protocol.Capability.MERGE_LOGS,
+        protocol.Capability.REPAIR,
     }
 )
 
@@ -36,6 +40,7 @@ class Reference:
     """Answers one request at a time; raises nothing."""
 
     workflow_class: type[Workflow] = Workflow
+    merger_class: type[Merger] = Merger
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -124,6 +129,22 @@ class Reference:
         """Write the snapshot."""
         paths, snapshot = self.workflow.materialize(request.root, request.mission)
         return Outcome.success(protocol.MaterializeAnswer(path=str(paths.snapshot), snapshot=dict(snapshot)))
+
+    def merge_logs(self, request: protocol.MergeLogs) -> Outcome:
+        """Merge two logs that went apart."""
+        rows = self.merger_class(self.profile).merge(Path(request.base), Path(request.ours), Path(request.theirs))
+        return Outcome.success(protocol.MergeLogsAnswer(path=request.ours, rows=rows))
+
+    def repair(self, request: protocol.Repair) -> Outcome:
+        """Move aside what cannot be read."""
+        repaired = self.workflow.repair(request.root, request.mission)
+        return Outcome.success(
+            protocol.RepairAnswer(
+                changed=bool(repaired.findings),
+                quarantined=[item.as_dict() for item in repaired.findings],
+                files=[] if repaired.file is None else [str(repaired.file)],
+            )
+        )
 
     def surface(self, request: protocol.Surface) -> Outcome:
         """Name the command that does the inner request."""

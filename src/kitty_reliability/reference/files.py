@@ -54,17 +54,21 @@ def write_exclusively(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace ``path`` as a whole: nobody ever sees half of it. For files that can be derived again."""
+def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace ``path`` as a whole: nobody ever sees half of it. ``durable``, for what cannot be derived again."""
     # The name cannot be guessed, so nobody can put a link there first.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
         try:
             _write_all(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.replace(path)
+        if durable:
+            sync_directory(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

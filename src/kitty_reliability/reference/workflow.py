@@ -25,6 +25,7 @@ from kitty_reliability.implementations.protocol import Transition
 from .files import replace_file
 from .locations import find_mission
 from .reducer import Reducer
+from .repairing import Repaired, quarantine
 from .store import LogStore
 from .transitions import Context, Rules
 
@@ -267,6 +268,22 @@ class Workflow:
         if not paths.snapshot.exists() or paths.snapshot.read_bytes() != data:
             replace_file(paths.snapshot, data)
         return paths, snapshot
+
+    # --- mending
+
+    def repair(self, root: str, slug: str) -> Repaired:
+        """Move aside what cannot be read, and write the snapshot anew.
+
+        Raises:
+            DiagnosticError: the mission cannot be found, the lock is held, or two rows of one id differ: which of
+                them is true is not known here (LOG-003).
+        """
+        paths = find_mission(root, slug)
+        store = self._store(paths)
+        with store.locked():
+            repaired = quarantine(paths.log, store.data(), self.profile)
+        self.materialize(root, slug)
+        return repaired
 
     # --- what a transition needs to know
 
