@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from pytest_kitty import fixtures
+
 ROOT = Path(__file__).parent.parent
+PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs" / "fixtures").glob("*.md"))
+SIGNATURES = runpy.run_path(str(ROOT / "docs" / "signatures.py"))
 
 READER = '''
 class my_reader:
@@ -58,21 +64,57 @@ def test_the_adapter_of_the_protocol_page_is_asked(tmp_path: Path) -> None:
     assert done.returncode == 5
 
 
-def test_every_block_of_the_fixtures_page_passes(pytester: pytest.Pytester) -> None:
-    found = blocks("docs/fixtures.md", "python")
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_of_a_page_passes(pytester: pytest.Pytester, page: str) -> None:
+    found = blocks(page, "python")
+    assert found
     for number, block in enumerate(found):
+        # What is no test of pytest or unittest would be run by nobody.
+        assert "def test_" in block, block
         pytester.makepyfile(**{f"test_block_{number}": block})
-    result = pytester.runpytest_subprocess("-p", "kitty", "--strict-markers", "-p", "no:randomly")
-    result.assert_outcomes(passed=sum(block.count("\ndef test_") + block.startswith("def test_") for block in found))
+    result = pytester.runpytest_subprocess("-p", "kitty", "--strict-markers", "-W", "error", "-p", "no:randomly")
+    outcomes = result.parseoutcomes()
+    assert set(outcomes) == {"passed"}
+    assert outcomes["passed"] >= sum(block.count("def test_") for block in found)
 
 
-@pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md", "docs/fixtures.md"]
-)
-def test_every_link_to_a_file_leads_to_one(document: str) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_no_code_that_nobody_runs(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"^ *```(\w*)$", text, re.MULTILINE)) <= {"", "python", "text"}
+    assert ">>>" not in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_signatures_of_a_page_are_those_of_the_code(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert SIGNATURES["fresh"](text) == text, f"{page} is stale: make docs"
+
+
+def test_every_public_name_is_on_a_page() -> None:
+    texts = [(ROOT / page).read_text(encoding="utf-8") for page in PAGES]
+    assert SIGNATURES["missing"](texts) == []
+    # It would be missed: without one page, its names are.
+    without = [text for text, page in zip(texts, PAGES, strict=True) if not page.endswith("disk.md")]
+    assert SIGNATURES["missing"](without) == ["kitty_reliability.faults.disk:DiskFault"]
+
+
+def test_every_fixture_is_in_the_index() -> None:
+    text = (ROOT / "docs" / "fixtures" / "README.md").read_text(encoding="utf-8")
+    tree = ast.parse(Path(fixtures.__file__).read_text(encoding="utf-8"))
+    public = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    assert public - {"kitty"} <= set(re.findall(r"`(kitty\w*)`", text))
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md", *PAGES])
+def test_every_link_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
-        assert ((ROOT / document).parent / target).exists(), target
+    for target, _, heading in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]+))?\)", text):
+        file = (ROOT / document).parent / target if target else ROOT / document
+        assert file.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
 def test_the_makefile_names_the_commands_of_the_readme() -> None:
