@@ -33,7 +33,7 @@ _PART: Final = re.compile(r"(<!-- (signatures|machinery):([^>]*?)-->\n).*?(<!-- 
 _WIDTH: Final = 110
 _ENDLESS: Final = 10_000
 #: What the decorator of damage verbs makes of the types of the function below it.
-_DECORATED: Final = {"Lines": "Path | EventLog", "_Told": "Damage"}
+_DECORATED: Final = {"Lines": "Path | EventLog", "_Told": "Damage", "Told": "Damage"}
 
 
 def main() -> None:
@@ -172,7 +172,9 @@ def _content(value: object) -> str:
         about = {str(key): getattr(item, "about", "") for key, item in value.items()}
         if all(about.values()):
             return "\n".join(f"- `{key}`: {text}" for key, text in about.items())
-        return ", ".join(f"`{key}`" for key in about)
+        # Functions have entries of their own, and stand in the order in which modules were loaded.
+        functions = any(isinstance(item, FunctionType) for item in value.values())
+        return "" if functions else ", ".join(f"`{key}`" for key in about)
     if isinstance(value, tuple):
         return ", ".join(f"`{item}`" for item in value)
     text = value if isinstance(value, str) else _default(value)
@@ -268,7 +270,8 @@ def _markdown(text: str) -> str:
 def _comment(module: ModuleType, name: str) -> str:
     """Return the comment, after ``#:``, above a constant, in the module where it is assigned."""
     value = getattr(module, name)
-    homes = [one for one in list(sys.modules.values()) if getattr(one, name, None) is value]
+    ours = [one for place, one in sys.modules.items() if place.startswith("kitty_reliability.")]
+    homes = [one for one in ours if vars(one).get(name) is value]
     for lines in (inspect.getsource(one).splitlines() for one in [module, *homes]):
         for at, line in enumerate(lines):
             if re.match(rf"{name}\b.*=", line):

@@ -91,6 +91,15 @@ def test_the_signatures_of_a_page_are_those_of_the_code(page: str) -> None:
     assert SIGNATURES["fresh"](text) == text, f"{page} is stale: make docs"
 
 
+def test_a_signature_is_that_of_what_is_called() -> None:
+    text = SIGNATURES["fresh"](
+        "<!-- signatures: kitty_reliability.faults.log:torn_tail kitty_reliability.faults.network:only_loopback -->\n"
+        "<!-- end of signatures -->"
+    )
+    assert "\ntorn_tail(log: Path | EventLog, /, *, at: int | None = None) -> Damage\n" in text
+    assert "\nwith only_loopback() as NetworkGuard\n" in text
+
+
 def test_every_public_name_is_on_a_page() -> None:
     texts = [(ROOT / page).read_text(encoding="utf-8") for page in PAGES]
     missing = SIGNATURES["missing"](texts)
