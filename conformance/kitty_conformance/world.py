@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.build.repository import Repository, repository
@@ -222,14 +222,22 @@ class World:
         return self.ask(Materialize(root=str(self.mission.root), mission=self.mission.slug))
 
     def run(
-        self, request: Transition | State | Materialize, environment: Mapping[str, str] | None = None
+        self,
+        request: Transition | State | Materialize,
+        environment: Mapping[str, str] | None = None,
+        *,
+        form: Literal["json", "text"] = "json",
+        defaults: Mapping[str, str] | None = None,
     ) -> CommandResult:
-        """Run the implementation's own command for ``request``, and return what it did."""
-        outcome = self.ask(Surface(request=request, format="json"))
+        """Run the implementation's own command for ``request``, and return what it did.
+
+        ``environment`` is added to what it says that its command needs, ``defaults`` holds where it says nothing.
+        """
+        outcome = self.ask(Surface(request=request, format=form))
         if outcome.kind is OutcomeKind.UNSUPPORTED:
             inconclusive(str(outcome.value["reason"]))
         answer = self.accepted(outcome, "the command is named")
-        variables = clean_environment({**answer["env"], **(environment or {})})
+        variables = clean_environment({**(defaults or {}), **answer["env"], **(environment or {})})
         try:
             done = run_to_end(answer["argv"], variables, answer["cwd"], self.implementation.deadline)
         except OSError as error:

@@ -41,6 +41,8 @@ class Finding(StrEnum):
     ANSWERS_ALIKE = "answers-alike"
     ROW_UNRECOGNISED = "row-unrecognised"
     RACE_LOST = "race-lost"
+    ESCAPED_ROOT = "escaped-root"
+    LEAKED = "leaked"
     STDOUT_POLLUTED = "stdout-polluted"
     HANG = "hang"
     CRASH = "crash"

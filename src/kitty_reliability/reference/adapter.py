@@ -12,7 +12,7 @@ from kitty_reliability.formats.profiles import CONTRACT_320, Profile
 from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 
-from .commands import arguments_for
+from .commands import arguments_for, printable
 from .locations import find_mission
 from .merging import Merger
 from .workflow import Workflow
@@ -44,6 +44,8 @@ class Reference:
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
+    #: What its command makes of a text before it is shown (SEC-004).
+    printable = staticmethod(printable)
 
     def __init__(self, profile: Profile = CONTRACT_320) -> None:
         self.profile = profile

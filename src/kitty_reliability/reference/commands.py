@@ -20,7 +20,7 @@ from kitty_reliability.implementations import protocol
 if TYPE_CHECKING:
     from .adapter import Reference
 
-__all__ = ["arguments_for", "main"]
+__all__ = ["arguments_for", "main", "printable"]
 
 _COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "transition": (protocol.Transition, "move a work package to a lane"),
@@ -50,19 +50,19 @@ def main(argv: Sequence[str], reference: Reference) -> int:
     try:
         request = _request(options)
     except ValueError as error:
-        print(f"error: {_printable(_short(error))}", file=sys.stderr)
+        print(f"error: {printable(_short(error))}", file=sys.stderr)
         return 2
     outcome = reference.answer(request)
     if outcome.ok:
-        print(json.dumps(dict(outcome.value), sort_keys=True) if as_json else _success(outcome.value))
+        print(json.dumps(dict(outcome.value), sort_keys=True) if as_json else _success(outcome.value, reference))
         return 0
     if as_json:
         print(json.dumps({**outcome.value, "result": str(outcome.kind)}, sort_keys=True))
     else:
-        print(f"{outcome.kind}: {_printable(str(outcome.value['message']))}", file=sys.stderr)
+        print(f"{outcome.kind}: {reference.printable(str(outcome.value['message']))}", file=sys.stderr)
         for key in ("diagnostic_code", "remediation", "status_events_path"):
             if key in outcome.value:
-                print(f"  {key}: {_printable(str(outcome.value[key]))}", file=sys.stderr)
+                print(f"  {key}: {reference.printable(str(outcome.value[key]))}", file=sys.stderr)
     return 1
 
 
@@ -135,30 +135,29 @@ def _short(error: ValueError) -> str:
     return "; ".join(str(error).splitlines()[:3])
 
 
-def _success(answer: Any) -> str:
+def _success(answer: Any, reference: Reference) -> str:
     if "lanes" in answer:
         lines = [f"{wp_id}  {lane or '-'}" for wp_id, lane in answer["lanes"].items()]
         lines += [f"note: {item['message']}" for item in [*answer["reports"], *answer["left_out"]]]
-        return "\n".join(map(_printable, lines)) or f"log: {answer['log']}"
-    if "transitions" in answer:
-        return "\n".join(map(_moved, answer["transitions"]))
-    if "to_lane" in answer:
-        return _moved(answer)
-    if "quarantined" in answer:
+        lines = lines or [f"log: {answer['log']}"]
+    elif "transitions" in answer:
+        lines = [_moved(one) for one in answer["transitions"]]
+    elif "to_lane" in answer:
+        lines = [_moved(answer)]
+    elif "quarantined" in answer:
         lines = [f"moved aside: {item['message']}" for item in answer["quarantined"]] or ["nothing to repair"]
-        return "\n".join(map(_printable, lines))
-    return _printable(f"wrote {answer['path']}")
+    else:
+        lines = [f"wrote {answer['path']}"]
+    return "\n".join(map(reference.printable, lines))
 
 
 def _moved(answer: Any) -> str:
     if not answer["changed"]:
-        return _printable(f"{answer['work_package_id']} is {answer['to_lane']} already; nothing was written")
-    events = answer.get("event_ids") or [answer.get("event_id")]
-    return _printable(
-        f"{answer['work_package_id']}: {answer['from_lane']} -> {answer['to_lane']} (event {', '.join(map(str, events))})"
-    )
+        return f"{answer['work_package_id']} is {answer['to_lane']} already; nothing was written"
+    events = ", ".join(answer.get("event_ids") or [str(answer.get("event_id"))])
+    return f"{answer['work_package_id']}: {answer['from_lane']} -> {answer['to_lane']} (event {events})"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return ``text`` without anything that a terminal would obey (SEC-004)."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,0 +1,326 @@
+"""SEC: names, links, texts and environments that mean harm (SEC-001 to SEC-004, SEC-007)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kitty_reliability.build.mission import Mission, mission
+from kitty_reliability.implementations.protocol import (
+    Capability,
+    Events,
+    Materialize,
+    Open,
+    Outcome,
+    Request,
+    State,
+    Transition,
+)
+from kitty_reliability.observe.rows import rows_from_bytes
+from kitty_reliability.observe.tree import find_bytes, mark_tree
+from pytest_kitty.scenarios import Finding, inconclusive
+
+from .world import World, Worlds
+
+_ID = "01JNDKQJ00000000000000000Z"
+
+# --- a world with something to lose beside it
+
+
+def _control(world: World) -> None:
+    """The legal twin: the same operations on the mission that is meant succeed."""
+    __tracebackhide__ = True
+    lanes = world.lanes(world.state())
+    world.check(lanes.get("WP01") == "planned", Finding.LANE_DISAGREES, f"the twin: WP01 is planned, it says {lanes}")
+    world.moved(world.mark(), world.transition("WP01", "claimed"), "WP01", "claimed")
+
+
+def _treasure(world: World) -> Mission:
+    """Build a mission outside the root: whoever follows a hostile name finds it."""
+    return mission(world.worlds.base / "outside", {"WP01": "in_review", "WP77": "blocked"}, slug="treasure")
+
+
+def _hostile(way: str, inside: str) -> dict[str, str]:
+    """Return the spellings of ``way``, which leads out of where ``inside`` is."""
+    return {
+        "dots": way,
+        "dots behind a name": f"{inside}/../{way}",
+        "backslashes": way.replace("/", "\\"),
+        "a NUL": way + chr(0),
+        "only dots": "..",
+        "a leading dot": ".hidden",
+        "two dots inside": "a..b",
+        "nothing": "",
+    }
+
+
+_NAMES = ("absolute", *_hostile("x", "y"))
+
+
+def _operations(world: World, slug: str) -> list[Request]:
+    root = str(world.mission.root)
+    able = world.implementation.greeting.capabilities
+    asked: list[Request] = [Open(root=root, mission=slug), State(root=root, mission=slug)]
+    if Capability.EVENTS in able:
+        asked.append(Events(root=root, mission=slug))
+    if Capability.SNAPSHOT in able:
+        asked.append(Materialize(root=root, mission=slug))
+    if Capability.WRITE in able:
+        asked.append(Transition(root=root, mission=slug, work_package="WP01", to="claimed", actor=world.actor))
+        forced: dict[str, Any] = {"actor": world.actor, "force": True, "reason": "mine"}
+        asked.append(Transition(root=root, mission=slug, work_package="WP77", to="done", **forced))
+    return asked
+
+
+def _nothing_read(world: World, outcome: Outcome, what: str) -> None:
+    """Judge that an answer holds nothing of the mission outside."""
+    __tracebackhide__ = True
+    text = json.dumps(dict(outcome.value), default=str)
+    leaked = outcome.ok and "WP77" in text
+    world.check(not leaked, Finding.ESCAPED_ROOT, f"{what}: it read the mission outside the root: {text[:200]}")
+
+
+# --- SEC-001
+
+
+@pytest.mark.kitty_clause("SEC-001")
+@pytest.mark.parametrize("name", _NAMES)
+def test_no_slug_leads_out_of_the_root(worlds: Worlds, name: str) -> None:
+    """A mission lies outside the root, and the slug is the way to it: it is neither read nor written."""
+    world = worlds({"WP01": "planned"})
+    treasure = _treasure(world)
+    _control(world)
+    way = os.path.relpath(treasure.directory, world.mission.root / "kitty-specs")
+    slug = {"absolute": str(treasure.directory), **_hostile(way, world.mission.slug)}[name]
+    outside = mark_tree(world.worlds.base / "outside")
+    around = {path.name for path in world.worlds.base.iterdir()}
+    mark = world.mark()
+    for request in _operations(world, slug):
+        outcome = world.answered(world.ask(request))
+        what = f"{request.operation} with the slug {slug!r}"
+        _nothing_read(world, outcome, what)
+        new = {path.name for path in world.worlds.base.iterdir()} - around
+        changes = [*outside.changes(), *sorted(new)]
+        world.check(not changes, Finding.ESCAPED_ROOT, f"{what}: outside the root {', '.join(changes)}")
+        if isinstance(request, Transition):
+            world.declined(outcome, f"there is no mission {slug!r}")
+    world.untouched(mark, "hostile slugs were declined")
+
+
+@pytest.mark.kitty_clause("SEC-001")
+@pytest.mark.parametrize("place", ["meta", "rows"])
+def test_a_recorded_slug_leads_nowhere(worlds: Worlds, place: str) -> None:
+    """The slug in ``meta.json``, or in a row, is the way out; the directory is the mission all the same."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    treasure = _treasure(world)
+    _control(world)
+    way = os.path.relpath(treasure.directory, world.mission.root / "kitty-specs")
+    if place == "meta":
+        meta = {**world.mission.meta, "slug": way, "mission_slug": way}
+        world.mission.paths.meta.write_text(json.dumps(meta), encoding="utf-8")
+    else:
+        world.mission.log.row({**world.mission.log.rows[0], "mission_slug": way, "event_id": _ID})
+    world.commit()
+    outside = mark_tree(world.worlds.base / "outside")
+    for request in _operations(world, world.mission.slug):
+        what = f"{request.operation} of a mission that says it is {way!r}"
+        _nothing_read(world, world.answered(world.ask(request)), what)
+        changes = outside.changes()
+        world.check(not changes, Finding.ESCAPED_ROOT, f"{what}: outside the root {', '.join(changes)}")
+
+
+# --- SEC-002
+
+
+@pytest.mark.kitty_clause("SEC-002")
+@pytest.mark.parametrize("name", ["absolute", "dots", "dots behind a name", "backslashes", "a NUL"])
+@pytest.mark.parametrize("force", [False, True], ids=["unforced", "forced"])
+def test_no_work_package_leads_out_of_the_root(worlds: Worlds, name: str, force: bool) -> None:
+    """A task file lies outside the root, and the work package's id is the way to it."""
+    world = worlds({"WP01": "planned"})
+    task = _treasure(world).task_file("WP01").with_suffix("")
+    _control(world)
+    way = os.path.relpath(task, world.mission.paths.tasks)
+    work_package = {"absolute": str(task), **_hostile(way, "WP01")}[name]
+    around = mark_tree(world.worlds.base)
+    mark = world.mark()
+    keys: dict[str, Any] = {"force": True, "reason": "mine"} if force else {}
+    outcome = world.transition(work_package, "claimed", **keys)
+    inside = world.mission.root.relative_to(world.worlds.base).as_posix()
+    changes = around.changes(ignore=[inside])
+    world.check(not changes, Finding.ESCAPED_ROOT, f"the id {work_package!r}: outside the root {', '.join(changes)}")
+    world.declined(outcome, f"there is no work package {work_package!r}")
+    world.untouched(mark, "a hostile id was declined")
+
+
+@pytest.mark.kitty_clause("SEC-002")
+def test_a_recorded_work_package_leads_nowhere(worlds: Worlds) -> None:
+    """A row is about ``../../x``: reading and materializing it touches nothing outside the mission."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    task = _treasure(world).task_file("WP01").with_suffix("")
+    _control(world)
+    way = os.path.relpath(task, world.mission.paths.tasks)
+    world.mission.log.row({**world.mission.log.rows[0], "wp_id": way, "event_id": _ID})
+    world.commit()
+    outside = mark_tree(world.worlds.base / "outside")
+    for request in _operations(world, world.mission.slug):
+        world.answered(world.ask(request))
+        changes = outside.changes()
+        what = f"{request.operation} of a log with a row of {way!r}"
+        world.check(not changes, Finding.ESCAPED_ROOT, f"{what}: outside the root {', '.join(changes)}")
+
+
+# --- SEC-003
+
+
+def _link(link: Path, target: Path) -> None:
+    try:
+        link.symlink_to(target, target_is_directory=target.is_dir())
+    except (OSError, NotImplementedError) as error:
+        inconclusive(f"this system makes no symbolic link here: {error}")
+
+
+@pytest.mark.kitty_clause("SEC-003")
+@pytest.mark.parametrize("linked", ["mission", "log"])
+def test_a_link_out_of_the_root_is_not_followed(worlds: Worlds, linked: str) -> None:
+    """The mission's directory, or its log, is a symbolic link to somewhere outside the root."""
+    _control(worlds({"WP01": "planned"}))
+    world = worlds({"WP01": "planned"})
+    treasure = _treasure(world)
+    slug = world.mission.slug
+    if linked == "mission":
+        slug = "linked"
+        _link(world.mission.root / "kitty-specs" / slug, treasure.directory)
+    else:
+        world.log.unlink()
+        _link(world.log, treasure.log.path)
+    world.commit()
+    outside = mark_tree(world.worlds.base / "outside")
+    for request in _operations(world, slug):
+        outcome = world.answered(world.ask(request))
+        what = f"{request.operation}, the {linked} being a link out of the root"
+        if not isinstance(request, Open):
+            _nothing_read(world, outcome, what)
+        changes = outside.changes()
+        world.check(not changes, Finding.ESCAPED_ROOT, f"{what}: outside {', '.join(changes)}")
+        if isinstance(request, Transition):
+            world.declined(outcome, what, Finding.ESCAPED_ROOT)
+
+
+@pytest.mark.kitty_clause("SEC-003")
+def test_a_root_behind_a_link_works(worlds: Worlds) -> None:
+    """The repository itself is reached through a symbolic link: that is nobody's attack."""
+    world = worlds({"WP01": "planned"})
+    link = world.worlds.base / "link to the root"
+    _link(link, world.mission.root)
+    mark = world.mark()
+    request = world.transition_request("WP01", "claimed").model_copy(update={"root": str(link)})
+    world.moved(mark, world.ask(request), "WP01", "claimed")
+
+
+# --- SEC-004
+
+_CONTROLS: Mapping[str, str] = {
+    "a newline and a forged row": '\n{"event_id": "' + _ID + '", "to_lane": "done"}\n',
+    "ANSI": "\x1b[31mred\x1b[2J\x1b]0;title\x07",
+    "bidi": "\u202eevil\u202c \u2066x\u2069",
+    "C1 and separators": "\u0085\u2028\u2029\u009b31m",
+    "DEL and backspace": "\x7f\x08\x08\x08",
+}
+
+
+@pytest.mark.kitty_clause("SEC-004")
+@pytest.mark.parametrize("what", _CONTROLS)
+def test_a_control_character_stays_data(worlds: Worlds, what: str) -> None:
+    """A reason and an actor with control characters: one row of valid JSON that says exactly them."""
+    world = worlds({"WP01": "planned"})
+    text = f"before {_CONTROLS[what]} after"
+    mark = world.mark()
+    outcome = world.transition("WP01", "blocked", reason=text, actor=f"me {text}")
+    if world.answered(outcome).declined:
+        # Refusing such a text is safe as well; losing or half-writing it is not.
+        world.untouched(mark, "a text with control characters was declined")
+        world.moved(mark, world.transition("WP01", "blocked", reason="plain"), "WP01", "blocked")
+        return
+    answer = world.moved(mark, outcome, "WP01", "blocked")
+    row = world.one_row(mark, str(answer["event_id"]), "WP01", "blocked")
+    for key, asked in (("reason", text), ("actor", f"me {text}")):
+        world.check(row.get(key) == asked, Finding.WRONG_ROW, f"{key} is {row.get(key)!r}, asked was {asked!r}")
+
+
+@pytest.mark.kitty_clause("SEC-004")
+@pytest.mark.parametrize("what", ["ANSI", "bidi", "a forged line"])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_terminal_is_not_obeyed(worlds: Worlds, what: str, form: Any) -> None:
+    """Whoever holds a work package is shown to whoever comes second, and his name cannot drive the terminal."""
+    worlds.needs(Capability.SURFACE, Capability.WRITE)
+    world = worlds({"WP01": "planned"})
+    token = f"t{world.rng.randrange(10**9)}"
+    raw = {"ANSI": f"\x1b[31m{token}", "bidi": f"\u202e{token}", "a forged line": f"\n{token} success"}[what]
+    world.mission.log.lane("WP01", "claimed", actor=f"x{raw}")
+    world.commit()
+    shown = State(root=str(world.mission.root), mission=world.mission.slug)
+    for request in (world.transition_request("WP01", "claimed", actor="second"), shown):
+        done = world.run(request, form=form)
+        for stream in (done.stdout, done.stderr):
+            obeyed = raw in stream.decode("utf-8", "replace").replace("\r\n", "\n")
+            world.check(
+                not obeyed,
+                Finding.STDOUT_POLLUTED,
+                f"{request.operation} prints what a terminal obeys: {stream[-300:]!r}",
+            )
+
+
+@pytest.mark.kitty_clause("SEC-004")
+@pytest.mark.parametrize("place", ["reason", "actor", "policy_metadata"])
+def test_a_lone_surrogate_is_refused(worlds: Worlds, place: str) -> None:
+    """Half a character cannot be stored: it is refused before anything is written."""
+    world = worlds({"WP01": "planned"})
+    mark = world.mark()
+    half = f"half {chr(0xD800)} a character"
+    value: Any = {"note": half} if place == "policy_metadata" else half
+    outcome = world.transition("WP01", "blocked", **{"reason": "plain", place: value})
+    world.declined(outcome, f"a lone surrogate in {place}")
+    world.untouched(mark, "a lone surrogate was declined")
+    world.moved(mark, world.transition("WP01", "blocked", reason="plain \U0001f431"), "WP01", "blocked")
+
+
+# --- SEC-007
+
+
+@pytest.mark.kitty_clause("SEC-007")
+@pytest.mark.parametrize("ending", ["success", "refusal", "failure"])
+def test_nothing_of_the_environment_leaks(worlds: Worlds, ending: str) -> None:
+    """Tokens, the home directory and its owner stay where they are: not in rows, files or output."""
+    worlds.needs(Capability.SURFACE, Capability.WRITE)
+    world = worlds({"WP01": "planned"})
+    secrets = {name: f"{name}-{world.rng.randrange(10**12):012}" for name in ("token", "user", "home")}
+    home = world.worlds.base / secrets["home"]
+    home.mkdir()
+    tokens = dict.fromkeys(("GITHUB_TOKEN", "SPEC_KITTY_API_TOKEN", "AWS_SECRET_ACCESS_KEY"), secrets["token"])
+    users = dict.fromkeys(("USER", "LOGNAME", "USERNAME"), secrets["user"])
+    request = world.transition_request("WP01", "done" if ending == "refusal" else "claimed")
+    if ending == "failure":
+        world.mission.log.raw(b"this is no row\n")
+    done = world.run(request, {**tokens, **users}, defaults={"HOME": str(home), "USERPROFILE": str(home)})
+    if ending == "success":
+        world.check(done.status == 0, Finding.LEGAL_REFUSED, f"exit status {done.status}: {done.stderr[-300:]!r}")
+        world.check(world.lane("WP01") == "claimed", Finding.ACKED_ROW_MISSING, "exit status 0, and no row was added")
+    else:
+        world.check(done.status != 0, Finding.WRONG_EXIT_STATUS, f"exit status 0: {done.stdout[-300:]!r}")
+    for what, secret in secrets.items():
+        for stream in (done.stdout, done.stderr):
+            leaked = secret.encode() in stream
+            world.check(not leaked, Finding.LEAKED, f"the {what} of the environment is printed: {stream[-300:]!r}")
+        files = find_bytes(world.mission.root, secret.encode())
+        world.check(not files, Finding.LEAKED, f"the {what} of the environment is in {', '.join(map(str, files))}")
+    host = os.uname().nodename if hasattr(os, "uname") else ""
+    if re.fullmatch(r"[\w.-]{8,}", host):
+        named = [row for row in rows_from_bytes(world.log.read_bytes()) if host in json.dumps(row)]
+        world.check(not named, Finding.LEAKED, f"the host's name is in a row: {named[:1]}")
