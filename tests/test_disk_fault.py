@@ -215,8 +215,12 @@ def test_after_the_block_a_write_is_a_write_again(target: Path, way: Way) -> Non
 
 
 def everything_replaced() -> dict[str, Any]:
-    names = ("open", "write", "close", "replace", "rename")
-    return {**{name: getattr(os, name) for name in names}, "io": io.open, "builtins": builtins.open}
+    names = ("open", "write", "writev", "pwrite", "pwritev", "sendfile", "copy_file_range", "replace", "rename")
+    return {
+        **{name: getattr(os, name) for name in names if hasattr(os, name)},
+        "io": io.open,
+        "builtins": builtins.open,
+    }
 
 
 @every_mode

@@ -21,12 +21,13 @@ _SHIM = Path(__file__).parent / "shim"
 
 @dataclass(frozen=True, slots=True)
 class DiskFault:
-    """A fault on ``path``.
+    """A fault on ``path``, under whatever name it is written, by Python code; ``mmap`` and C extensions go past it.
 
     Arguments:
         path: the file whose writes misbehave.
-        mode: ``lost``: writes claim success and are not there. ``altered``: blanks are there instead. ``full``: writes fail. ``torn``:
-            ``bytes_through`` bytes are written, then writes fail. ``slow``: each write waits ``seconds`` first.
+        mode: ``lost``: writes claim success and are not there. ``altered``: blanks are there instead; a file that is
+            renamed onto ``path`` is lost. ``full``: writes fail. ``torn``: ``bytes_through`` bytes are written, then
+            writes fail. ``slow``: each write waits ``seconds`` first.
         marker: a file, not there yet, that counts how often the fault acted; outside the mission.
     """
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from .shim_network.kitty_network_shim import NetworkForbidden, Shim, is_loopback
+from .shim.kitty_network_shim import NetworkForbidden, Shim, is_loopback
 
 __all__ = ["NOWHERE", "Attempt", "LoopbackServer", "NetworkForbidden", "NetworkGuard", "only_loopback", "proxied"]
 
-_SHIM: Final = Path(__file__).parent / "shim_network"
+_SHIM: Final = Path(__file__).parent / "shim"
 #: The discard port of this machine: where nobody listens.
 NOWHERE: Final = "http://127.0.0.1:9"
 _BACKLOG: Final = 128

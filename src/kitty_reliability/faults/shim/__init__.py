@@ -1,1 +1,1 @@
-"""What is put on a program's path to make its disk misbehave. Standard library only: it runs anywhere."""
+"""What is put on a program's path to hand faults to it. Standard library only: it runs anywhere."""

@@ -1,9 +1,10 @@
 """Makes writes to one file misbehave, inside the Python process that does them.
 
 Modes: ``lost`` (every write claims success and nothing is written), ``altered`` (something else of the same length
-is written), ``full`` (every write fails), ``torn`` (a
-number of bytes is written, then writes fail), ``slow`` (every write waits first). A rename onto the file counts
-as a write. Each time it acts it adds a byte to a marker file, so that a fault that never took effect is known.
+is written), ``full`` (every write fails), ``torn`` (a number of bytes is written, then writes fail), ``slow`` (every
+write waits first). A rename onto the file counts as a write; ``altered`` loses it. Each time it acts it adds a byte
+to a marker file, so that a fault that never took effect is known. ``io.FileIO`` called by its name, ``mmap`` and C
+extensions go past it.
 
 Standard library only, no import of the package: it also runs inside other programs.
 """
@@ -16,15 +17,15 @@ import io
 import json
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 __all__ = ["Shim", "install_from_environment"]
 
-_WRITABLE = os.O_WRONLY | os.O_RDWR
-
 
 class Shim:
-    """One fault on one file.
+    """One fault on one file, by whatever name, link or descriptor it is written.
 
     Arguments:
         path: the file. marker: the file that counts how often the fault acted.
@@ -34,48 +35,61 @@ class Shim:
 
     def __init__(self, path: str, marker: str, mode: str, bytes_through: int = 0, seconds: float = 0.0) -> None:
         self.path = os.path.abspath(path)
-        self.marker = marker
+        self.marker = os.path.abspath(marker)
         self.mode = mode
         self.left = bytes_through
         self.seconds = seconds
-        self.descriptors: set[int] = set()
-        self.original: dict[str, Any] = {
-            "open": os.open,
-            "write": os.write,
-            "close": os.close,
-            "replace": os.replace,
-            "rename": os.rename,
-            "io_open": io.open,
-        }
+        names = ("open", "write", "writev", "pwrite", "pwritev", "sendfile", "copy_file_range", "replace", "rename")
+        #: What the system has of them.
+        self.original: dict[str, Any] = {name: getattr(os, name) for name in names if hasattr(os, name)}
+        self.original_open = io.open
 
     def install(self) -> None:
         """Put the fault in place."""
-        for name in ("open", "write", "close", "replace", "rename"):
+        for name in self.original:
             setattr(os, name, getattr(self, f"_{name}"))
         for module in (io, builtins):
             module.open = self._io_open  # type: ignore[attr-defined]
 
     def remove(self) -> None:
         """Take the fault away."""
-        for name in ("open", "write", "close", "replace", "rename"):
-            setattr(os, name, self.original[name])
+        for name, original in self.original.items():
+            setattr(os, name, original)
         for module in (io, builtins):
-            module.open = self.original["io_open"]  # type: ignore[attr-defined]
+            module.open = self.original_open  # type: ignore[attr-defined]
 
     # --- deciding
 
-    def _is_target(self, path: Any) -> bool:
-        if isinstance(path, int):
-            return path in self.descriptors
+    def is_written_by(self, descriptor: int) -> bool:
+        """Say whether a descriptor is open on the file; not its number tells, which is used again."""
         try:
-            return bool(os.path.abspath(os.fspath(path)) == self.path)
-        except (TypeError, ValueError):
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+        except OSError:
+            return False
+
+    def _is_target(self, path: Any, directory: int | None = None, *, follow: bool = True) -> bool:
+        """Say whether a path, relative to an open directory perhaps, leads to the file; a rename replaces a link."""
+        if isinstance(path, int):
+            return self.is_written_by(path)
+        relative: dict[str, Any] = {} if directory is None else {"dir_fd": directory}
+        try:
+            text, own = os.fsdecode(path), self.path
+            if follow:
+                try:
+                    return os.path.samestat(os.stat(text, **relative), os.stat(own))
+                except FileNotFoundError:  # one of them is not there yet: its place tells
+                    own = os.path.realpath(own)
+                    text = os.path.realpath(text) if directory is None else text
+            folder, name = os.path.split(text)
+            own_folder, own_name = os.path.split(own)
+            return name == own_name and os.path.samestat(os.stat(folder or ".", **relative), os.stat(own_folder))
+        except (OSError, TypeError, ValueError):
             return False
 
     def _acted(self) -> None:
         descriptor = self.original["open"](self.marker, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self.original["write"](descriptor, b".")
-        self.original["close"](descriptor)
+        os.close(descriptor)
 
     def _through(self, size: int) -> int:
         """Return how many of ``size`` bytes are really written; raise when the write fails as a whole."""
@@ -93,35 +107,61 @@ class Shim:
         self.left -= through
         return through
 
-    def _bytes(self, data: Any, through: int) -> bytes:
-        """Return what is really written of ``data``."""
-        kept = bytes(memoryview(data).cast("B")[:through])
-        return kept if self.mode != "altered" else bytes(byte if byte in b"\r\n" else 0x20 for byte in kept)
+    def put(self, data: Any, write: Callable[[bytes], Any]) -> int:
+        """Write what gets through of ``data``, and return what the writer is told."""
+        size = memoryview(data).nbytes
+        through = self._through(size) if size else 0
+        if through:
+            kept = bytes(memoryview(data).cast("B")[:through])
+            write(kept if self.mode != "altered" else bytes(byte if byte in b"\r\n" else 0x20 for byte in kept))
+        return size if self.mode == "lost" else through
 
     # --- os
 
     def _open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        lose = self.mode == "lost" and flags & os.O_TRUNC and self._is_target(path)
-        descriptor: int = self.original["open"](path, flags & ~os.O_TRUNC if lose else flags, mode, dir_fd=dir_fd)
-        # A number comes back when a file was closed behind our back; then it means another file.
-        self.descriptors.discard(descriptor)
-        if flags & _WRITABLE and self._is_target(path):
-            self.descriptors.add(descriptor)
+        if self.mode == "lost" and flags & os.O_TRUNC and self._is_target(path, dir_fd):
+            flags &= ~os.O_TRUNC
+        descriptor: int = self.original["open"](path, flags, mode, dir_fd=dir_fd)
         return descriptor
 
     def _write(self, descriptor: int, data: Any) -> int:
-        if descriptor not in self.descriptors:
-            written: int = self.original["write"](descriptor, data)
-            return written
-        size = memoryview(data).nbytes
-        through = self._through(size)
-        if through:
-            self.original["write"](descriptor, self._bytes(data, through))
-        return size if self.mode == "lost" else through
+        write = partial(self.original["write"], descriptor)
+        return self.put(data, write) if self.is_written_by(descriptor) else write(data)
 
-    def _close(self, descriptor: int) -> None:
-        self.descriptors.discard(descriptor)
-        self.original["close"](descriptor)
+    def _writev(self, descriptor: int, buffers: Any) -> int:
+        if self.is_written_by(descriptor):
+            return self._write(descriptor, b"".join(buffers))
+        written: int = self.original["writev"](descriptor, buffers)
+        return written
+
+    def _pwrite(self, descriptor: int, data: Any, offset: int) -> int:
+        if self.is_written_by(descriptor):
+            return self.put(data, lambda kept: self.original["pwrite"](descriptor, kept, offset))
+        written: int = self.original["pwrite"](descriptor, data, offset)
+        return written
+
+    def _pwritev(self, descriptor: int, buffers: Any, offset: int, flags: int = 0) -> int:
+        if self.is_written_by(descriptor):
+            return self._pwrite(descriptor, b"".join(buffers), offset)
+        written: int = self.original["pwritev"](descriptor, buffers, offset, flags)
+        return written
+
+    # What the kernel copies by itself is read and written here instead, as any caller has to expect: a part at a time.
+
+    def _sendfile(self, target: int, source: int, offset: int | None, count: int, *rest: Any, **keys: Any) -> int:
+        if self.is_written_by(target):
+            return self._write(target, _read(source, count, offset))
+        sent: int = self.original["sendfile"](target, source, offset, count, *rest, **keys)
+        return sent
+
+    def _copy_file_range(
+        self, src: int, dst: int, count: int, offset_src: int | None = None, offset_dst: int | None = None
+    ) -> int:
+        if not self.is_written_by(dst):
+            copied: int = self.original["copy_file_range"](src, dst, count, offset_src, offset_dst)
+            return copied
+        data = _read(src, count, offset_src)
+        return self._write(dst, data) if offset_dst is None else self._pwrite(dst, data, offset_dst)
 
     def _replace(
         self, source: Any, target: Any, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
@@ -134,11 +174,12 @@ class Shim:
         self._move("rename", source, target, src_dir_fd, dst_dir_fd)
 
     def _move(self, how: str, source: Any, target: Any, src_dir_fd: int | None, dst_dir_fd: int | None) -> None:
-        if self._is_target(target):
+        if self._is_target(target, dst_dir_fd, follow=False):
             if self.mode == "torn":
                 # A rename is whole or not at all; a disk that is full by now lets it not happen.
                 self.left = 0
             self._through(1)
+            # Blanks for a whole file would destroy rows that were durable before, which no writer can prevent.
             if self.mode in ("lost", "altered"):
                 os.unlink(source, dir_fd=src_dir_fd)
                 return
@@ -158,12 +199,13 @@ class Shim:
         opener: Any = None,
     ) -> Any:
         writes = any(letter in mode for letter in "wax+")
-        if opener is not None or not writes or not self._is_target(file):
-            return self.original["io_open"](file, mode, buffering, encoding, errors, newline, closefd, opener)
+        # Where an opener leads is known only once it has opened.
+        if not writes or (opener is None and not self._is_target(file)):
+            return self.original_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
         kept = mode.replace("t", "").replace("b", "")
-        if self.mode == "lost" and "w" in kept and os.path.exists(self.path):
+        if self.mode == "lost" and "w" in kept and os.path.exists(self.path) and self._is_target(file):
             kept = "r+"
-        raw = _FaultyFile(file, kept, closefd)
+        raw = _FaultyFile(file, kept, closefd, opener)
         raw.shim = self
         buffered: Any
         if buffering == 0 and "b" in mode:
@@ -180,11 +222,14 @@ class _FaultyFile(io.FileIO):
     shim: Shim
 
     def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
-        through = self.shim._through(size)
-        if through:
-            super().write(self.shim._bytes(data, through))
-        return size if self.shim.mode == "lost" else through
+        if not self.shim.is_written_by(self.fileno()):
+            return super().write(data)
+        return self.shim.put(data, super().write)
+
+
+def _read(descriptor: int, count: int, offset: int | None) -> bytes:
+    part = min(count, 1 << 20)
+    return os.read(descriptor, part) if offset is None else os.pread(descriptor, part, offset)
 
 
 def install_from_environment() -> None:

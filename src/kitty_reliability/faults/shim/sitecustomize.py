@@ -1,4 +1,4 @@
-"""Put in place at the start of a Python program that is run with a disk fault (faults.disk)."""
+"""Put in place at the start of a Python program that is run with a fault (faults.disk, faults.network)."""
 
 import importlib.machinery
 import importlib.util
@@ -9,11 +9,14 @@ if os.environ.get("KITTY_DISK_FAULT"):
     import kitty_disk_shim  # type: ignore[import-not-found]  # beside this file, on the path
 
     kitty_disk_shim.install_from_environment()
+if os.environ.get("KITTY_NETWORK_GUARD"):
+    import kitty_network_shim  # type: ignore[import-not-found]
 
-# A program has one sitecustomize. The one that this one hides, another fault's or the machine's own, still counts.
-_seen = sys.__dict__.setdefault("_kitty_shims", set())
-_seen.add(os.path.dirname(os.path.abspath(__file__)))
-_elsewhere = [entry for entry in sys.path if os.path.abspath(entry) not in _seen]
+    kitty_network_shim.install_from_environment()
+
+# A program has one sitecustomize. The one that this one hides, the machine's own, still counts.
+_own = os.path.dirname(os.path.abspath(__file__))
+_elsewhere = [entry for entry in sys.path if os.path.abspath(entry) != _own]
 _hidden = importlib.machinery.PathFinder.find_spec("sitecustomize", _elsewhere)
 if _hidden is not None and _hidden.loader is not None:
     _hidden.loader.exec_module(importlib.util.module_from_spec(_hidden))

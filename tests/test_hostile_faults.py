@@ -1,0 +1,217 @@
+"""Ways past a fault, or around it, that were found by looking for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from kitty_reliability.faults.disk import DiskFault
+
+# --- a disk fault: every name that a file has, and every call that writes
+
+
+@contextmanager
+def descriptor_of(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> Iterator[int]:
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def bytes_path(log: Path) -> None:
+    with open(os.fsencode(log), "ab") as file:  # noqa: PTH123
+        file.write(b"new")
+
+
+def opener(log: Path) -> None:
+    with open(log, "ab", opener=os.open) as file:
+        file.write(b"new")
+
+
+def number_of_a_file(log: Path) -> None:
+    with log.open("ab") as file:
+        os.write(file.fileno(), b"new")
+
+
+def writev(log: Path) -> None:
+    with descriptor_of(log) as descriptor:
+        os.writev(descriptor, [b"n", b"ew"])
+
+
+def pwrite(log: Path) -> None:
+    with descriptor_of(log, os.O_WRONLY) as descriptor:
+        os.pwrite(descriptor, b"new", 4)
+
+
+def pwritev(log: Path) -> None:
+    with descriptor_of(log, os.O_WRONLY) as descriptor:
+        os.pwritev(descriptor, [b"n", b"ew"], 4)
+
+
+def second_number(log: Path) -> None:
+    with descriptor_of(log) as descriptor:
+        second = os.dup(descriptor)
+        try:
+            os.write(second, b"new")
+        finally:
+            os.close(second)
+
+
+def open_folder(log: Path) -> None:
+    with descriptor_of(log.parent, os.O_RDONLY) as folder:
+        descriptor = os.open(log.name, os.O_WRONLY | os.O_APPEND, dir_fd=folder)
+        os.write(descriptor, b"new")
+        os.close(descriptor)
+
+
+def linked_folder(log: Path) -> None:
+    link = log.parent.parent / "link"
+    link.symlink_to(log.parent)
+    with (link / log.name).open("ab") as file:
+        file.write(b"new")
+
+
+def link(log: Path) -> None:
+    other = log.with_name("link")
+    other.symlink_to(log)
+    with other.open("ab") as file:
+        file.write(b"new")
+
+
+def copied(log: Path) -> None:
+    source = log.with_name("source")
+    source.write_bytes(b"old\nnew")
+    shutil.copyfile(source, log)
+
+
+def sent(log: Path) -> None:
+    source = log.with_name("source")
+    source.write_bytes(b"old\nnew")
+    with descriptor_of(source, os.O_RDONLY) as reading, descriptor_of(log, os.O_WRONLY) as writing:
+        os.lseek(writing, 4, os.SEEK_SET)
+        os.sendfile(writing, reading, 4, 3)
+
+
+def copied_by_the_kernel(log: Path) -> None:
+    source = log.with_name("source")
+    source.write_bytes(b"old\nnew")
+    with descriptor_of(source, os.O_RDONLY) as reading, descriptor_of(log, os.O_WRONLY) as writing:
+        os.copy_file_range(reading, writing, 3, 4, 4)
+
+
+def replaced_in_an_open_folder(log: Path) -> None:
+    log.with_name("temporary").write_bytes(b"old\nnew")
+    with descriptor_of(log.parent, os.O_RDONLY) as folder:
+        os.replace("temporary", log.name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+APPENDING: list[Callable[[Path], None]] = [
+    *(bytes_path, opener, number_of_a_file, writev, pwrite, second_number, open_folder, linked_folder, link, sent)
+]
+OTHERS: list[Callable[[Path], None]] = [copied, replaced_in_an_open_folder]
+if hasattr(os, "pwritev"):
+    APPENDING.append(pwritev)
+if hasattr(os, "copy_file_range"):
+    APPENDING.append(copied_by_the_kernel)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "mission" / "status.events.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(b"old\n")
+    return path
+
+
+@pytest.mark.parametrize("way", [*APPENDING, *OTHERS])
+def test_without_a_fault_it_is_a_write(log: Path, way: Callable[[Path], None]) -> None:
+    way(log)
+    assert log.read_bytes() == b"old\nnew"
+
+
+@pytest.mark.parametrize("way", [*APPENDING, *OTHERS])
+def test_no_way_of_writing_goes_past_a_fault(log: Path, tmp_path: Path, way: Callable[[Path], None]) -> None:
+    fault = DiskFault(log, "lost", tmp_path / "marker")
+    with fault.here():
+        way(log)
+    assert (log.read_bytes(), fault.acted) == (b"old\n", 1)
+
+
+@pytest.mark.parametrize("way", APPENDING)
+def test_every_way_of_writing_is_torn_at_the_byte(log: Path, tmp_path: Path, way: Callable[[Path], None]) -> None:
+    with DiskFault(log, "torn", tmp_path / "marker", bytes_through=1).here():
+        # Whoever asks once is told how much, whoever goes on is told why.
+        with suppress(OSError):
+            way(log)
+    assert log.read_bytes() == b"old\nn"
+
+
+@pytest.mark.parametrize("way", APPENDING)
+def test_every_way_of_writing_is_altered(log: Path, tmp_path: Path, way: Callable[[Path], None]) -> None:
+    with DiskFault(log, "altered", tmp_path / "marker").here():
+        way(log)
+    assert log.read_bytes() == b"old\n   "
+
+
+def test_an_altered_replacement_is_lost_and_destroys_no_earlier_row(log: Path, tmp_path: Path) -> None:
+    fault = DiskFault(log, "altered", tmp_path / "marker")
+    with fault.here():
+        replaced_in_an_open_folder(log)
+    assert (log.read_bytes(), fault.acted) == (b"old\n", 1)
+    assert not log.with_name("temporary").exists()
+
+
+@pytest.mark.parametrize("mode", ["lost", "full"])
+def test_a_namesake_in_another_folder_is_another_file(
+    log: Path, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "elsewhere" / log.name
+    other.parent.mkdir()
+    fault = DiskFault(log, mode, tmp_path / "marker")  # type: ignore[arg-type]
+    monkeypatch.chdir(log.parent)
+    with fault.here():
+        other.write_bytes(b"")
+        open_folder(other)
+        replaced_in_an_open_folder(other)
+    assert (other.read_bytes(), log.read_bytes(), fault.acted) == (b"old\nnew", b"old\n", 0)
+
+
+def test_a_link_that_is_replaced_is_not_the_file_it_led_to(log: Path, tmp_path: Path) -> None:
+    fault, other = DiskFault(log, "full", tmp_path / "marker"), log.with_name("link")
+    other.symlink_to(log)
+    log.with_name("temporary").write_bytes(b"new")
+    with fault.here():
+        log.with_name("temporary").replace(other)
+    assert (other.read_bytes(), log.read_bytes(), fault.acted) == (b"new", b"old\n", 0)
+
+
+def test_a_number_that_means_another_file_by_now_is_that_file(log: Path, tmp_path: Path) -> None:
+    fault, other = DiskFault(log, "lost", tmp_path / "marker"), log.with_name("other")
+    with fault.here(), descriptor_of(log) as descriptor:
+        elsewhere = os.open(other, os.O_WRONLY | os.O_CREAT)
+        os.dup2(elsewhere, descriptor)
+        os.close(elsewhere)
+        os.write(descriptor, b"new")
+    assert (other.read_bytes(), fault.acted) == (b"new", 0)
+
+
+def test_a_file_that_was_not_there_is_met_by_a_fault_through_a_dangling_link(log: Path, tmp_path: Path) -> None:
+    fault, link = DiskFault(log, "full", tmp_path / "marker"), log.with_name("link")
+    log.unlink()
+    link.symlink_to(log)
+    with fault.here(), pytest.raises(OSError, match="No space left"):
+        link.write_bytes(b"new")
+    assert (log.read_bytes(), fault.acted) == (b"", 1)
+
+
+def test_an_empty_write_is_no_write(log: Path, tmp_path: Path) -> None:
+    fault = DiskFault(log, "full", tmp_path / "marker")
+    with fault.here(), descriptor_of(log) as descriptor:
+        assert os.write(descriptor, b"") == 0
+    assert fault.acted == 0
