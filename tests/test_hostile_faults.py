@@ -6,11 +6,16 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kitty_reliability.build.errors import BuildError
+from kitty_reliability.build.event_log import EventLog
 from kitty_reliability.faults.disk import DiskFault
+from kitty_reliability.faults.log import VERBS, Diverged
 
 # --- a disk fault: every name that a file has, and every call that writes
 
@@ -145,10 +150,9 @@ def test_no_way_of_writing_goes_past_a_fault(log: Path, tmp_path: Path, way: Cal
 
 @pytest.mark.parametrize("way", APPENDING)
 def test_every_way_of_writing_is_torn_at_the_byte(log: Path, tmp_path: Path, way: Callable[[Path], None]) -> None:
-    with DiskFault(log, "torn", tmp_path / "marker", bytes_through=1).here():
-        # Whoever asks once is told how much, whoever goes on is told why.
-        with suppress(OSError):
-            way(log)
+    # Whoever asks once is told how much, whoever goes on is told why.
+    with DiskFault(log, "torn", tmp_path / "marker", bytes_through=1).here(), suppress(OSError):
+        way(log)
     assert log.read_bytes() == b"old\nn"
 
 
@@ -215,3 +219,94 @@ def test_an_empty_write_is_no_write(log: Path, tmp_path: Path) -> None:
     with fault.here(), descriptor_of(log) as descriptor:
         assert os.write(descriptor, b"") == 0
     assert fault.acted == 0
+
+
+# --- damage to a log: refused by name, or done as it says
+
+
+def rows(count: int = 3) -> bytes:
+    row = b'{"at": "2026-01-01T00:00:00.120Z", "event_id": "E%d", "mission_id": "M", "mission_slug": "demo", "to_lane": "done"}'
+    return b"".join(row % number + b"\n" for number in range(count))
+
+
+REFUSED: list[tuple[str, bytes, dict[str, Any], str]] = [
+    ("reordered", rows(), {"order": "reverse"}, "names each number from 1 to 3 once"),
+    ("reordered", rows(), {"order": 5}, "names each number from 1 to 3 once"),
+    ("reordered", rows(), {"order": ["a", 1, 2]}, "names each number from 1 to 3 once"),
+    ("lost_row", rows(), {"line": 1.5}, "a line has a number"),
+    ("unknown_kind", rows(), {"kind": "annotation"}, "everybody knows"),
+    ("skewed_clock", rows(), {"by": timedelta(0)}, "moved by nothing"),
+    ("repeated_key", rows(), {"place": "middle"}, "before or after, not 'middle'"),
+    ("glued_rows", rows(1) + b"\n" + rows(1), {}, "blank, so no rows would be glued"),
+    ("glued_rows", rows(1) + b"\n" + rows(1), {"line": 2}, "blank, so no rows would be glued"),
+    ("invalid_utf8", rows(), {"data": b"\xff\n\xff"}, "one line holds no newline"),
+    ("conflict_markers", rows(), {"names": ("a\nb", "c")}, "a name of one line"),
+    ("conflict_markers", rows(), {"names": ("\ud800", "c")}, "a name of one line"),
+    ("foreign_row", rows(), {"reason": {1}}, "makes no row"),
+    ("foreign_mission", rows(), {"other": rows(2)}, "none is of another mission"),
+    ("merged", rows(), {"sides": Diverged(rows(), rows(), rows()), "how": "lined"}, "not 'lined'"),
+    ("stray_line", rows(), {"line": 0}, "there is no line 0"),
+    ("stray_line", rows(), {"line": -5}, "there is no line -5"),
+]
+
+
+@pytest.mark.parametrize(("verb", "data", "keys", "why"), REFUSED, ids=[f"{case[0]}-{case[3]}" for case in REFUSED])
+def test_what_a_verb_cannot_do_is_refused_by_name(
+    log: Path, verb: str, data: bytes, keys: dict[str, Any], why: str
+) -> None:
+    log.write_bytes(data)
+    with pytest.raises(BuildError, match=why) as caught:
+        VERBS[verb](log, **keys)
+    assert str(caught.value).startswith(f"{verb} of {log}: ")
+    assert log.read_bytes() == data
+
+
+def test_a_log_that_cannot_be_written_is_named(log: Path, tmp_path: Path) -> None:
+    log.write_bytes(rows())
+    with (
+        DiskFault(log, "full", tmp_path / "marker").here(),
+        pytest.raises(BuildError, match=r"torn_tail of .* written"),
+    ):
+        VERBS["torn_tail"](log)
+
+
+@pytest.mark.parametrize(("line", "place"), [(1, 1), (2, 2), (4, 4), (None, 4), (-1, 4), (-2, 3), (-4, 1)])
+def test_a_stray_line_is_the_line_that_was_asked_for(log: Path, line: int | None, place: int) -> None:
+    log.write_bytes(rows())
+    damage = VERBS["stray_line"](log, line, data=b"stray")
+    assert damage.line == place
+    assert log.read_bytes().split(b"\n")[place - 1] == b"stray"
+
+
+@pytest.mark.parametrize(
+    ("spelled", "moved"),
+    [
+        ("2026-01-01T00:00:00.120Z", "2026-01-01T01:00:00.120Z"),
+        ("2026-01-01T00:00:00.000000+00:00", "2026-01-01T01:00:00.000000+00:00"),
+        ("2026-01-01T00:00:00+02:00", "2026-01-01T01:00:00+02:00"),
+        ("2026-01-01T00:00:00.123456789Z", "2026-01-01T01:00:00.123456789Z"),
+    ],
+)
+def test_a_clock_that_is_moved_keeps_its_spelling(log: Path, spelled: str, moved: str) -> None:
+    log.write_bytes(b'{"at": "%s", "event_id": "E"}\n' % spelled.encode())
+    VERBS["skewed_clock"](log)
+    assert log.read_bytes() == b'{"at": "%s", "event_id": "E"}\n' % moved.encode()
+
+
+def test_a_clock_that_is_moved_gets_the_digits_that_it_needs(log: Path) -> None:
+    log.write_bytes(b'{"at": "2026-01-01T00:00:00.1Z", "event_id": "E"}\n')
+    VERBS["skewed_clock"](log, by=timedelta(microseconds=10))
+    assert b"00:00:00.10001Z" in log.read_bytes()
+
+
+def test_rows_that_another_log_still_keeps_in_memory_are_mixed_in(log: Path) -> None:
+    log.write_bytes(rows())
+    other = EventLog(log.with_name("other"), mission_slug="other", mission_id=None).defer().lane("WP01", "planned")
+    VERBS["foreign_mission"](log, other)
+    assert other.data in log.read_bytes()
+
+
+def test_a_row_that_differs_in_type_alone_conflicts(log: Path) -> None:
+    log.write_bytes(b'{"event_id": "E", "force": true}\n')
+    VERBS["conflicting_duplicate"](log, force=1)
+    assert log.read_bytes().endswith(b'{"event_id": "E", "force": 1}\n')

@@ -1,179 +1,29 @@
-"""Damage to single rows of an event log, and what every damage verb is made of (the others: ``faults.log``).
+"""Damage to single rows of an event log (the other verbs: ``faults.log``).
 
 A row that a verb changes is spelled anew as writers spell it (``encode_row``); every other line keeps its bytes.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import wraps
-from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, NoReturn, ParamSpec
+from typing import Any, Final, Literal
 
-from kitty_reliability.build.errors import BuildError
-from kitty_reliability.build.event_log import EventLog
 from kitty_reliability.formats.instants import instant
-from kitty_reliability.formats.strict_json import parse
+
+from .log_core import VERBS, Damage, Lines, Told, refuse, spelled, verb
 
 __all__ = ["VERBS", "Damage", "Lines", "refuse", "verb"]
 
-_Arguments = ParamSpec("_Arguments")
-_Told = tuple[int | None, str]
 _MISSING: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """What a verb did.
-
-    Arguments:
-        verb: its name.
-        line: the first line that is damaged, numbered as after the damage; None when no line stands out.
-        sentence: what happened, for people.
-        path: the log.
-        bytes_before, bytes_after: the whole file.
-        log: the ``EventLog`` that the verb was given, None when it was a path.
-    """
-
-    verb: str
-    line: int | None
-    sentence: str
-    path: Path
-    bytes_before: bytes = field(repr=False)
-    bytes_after: bytes = field(repr=False)
-    log: EventLog | None = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.verb}: {self.sentence}"
-
-    def undo(self) -> None:
-        """Put the bytes back.
-
-        Raises:
-            BuildError: the log is not what this damage left, so that undoing it would lose what came later.
-        """
-        try:
-            now = self.path.read_bytes()
-        except OSError:
-            now = None
-        if now != self.bytes_after:
-            raise BuildError(f"{self.path} is not what {self.verb} left; undo what came later first")
-        _write(self.log or self.path, self.bytes_before)
-
-
-class Lines:
-    """The bytes of a log while a verb works on them: ``lines``, and whether the last one is ``ended``."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    @property
-    def data(self) -> bytes:
-        """The bytes that the lines make."""
-        return b"\n".join(self.lines) + b"\n" * (self.ended and bool(self.lines))
-
-    @data.setter
-    def data(self, data: bytes) -> None:
-        # Only a newline ends a line; splitlines() knows a dozen others.
-        self.lines = data.split(b"\n")
-        self.ended = not self.lines[-1]
-        if self.ended:
-            self.lines.pop()
-
-    def index(self, line: int) -> int:
-        """Return the index of a line, which counts from 1 at the top or from -1 at the end."""
-        count = len(self.lines)
-        if not count:
-            refuse("the log is empty; write a row first")
-        if not (1 <= line <= count or -count <= line <= -1):
-            refuse(f"there is no line {line}; the log has lines 1 to {count}, or -{count} to -1 from the end")
-        return line - 1 if line > 0 else count + line
-
-    def row(self, line: int) -> tuple[int, dict[str, Any]]:
-        """Return the index of a line and the object on it."""
-        index = self.index(line)
-        try:
-            value = parse(self.lines[index])
-        except ValueError as error:
-            refuse(f"line {index + 1} is no row any more ({error}); choose another line or another order")
-        if not isinstance(value, dict):
-            refuse(f"line {index + 1} is no row any more; choose another line or another order")
-        return index, value
-
-    def rows(self) -> list[tuple[int, dict[str, Any]]]:
-        """Return the index and the object of every line that is a row."""
-        found = []
-        for index, text in enumerate(self.lines):
-            try:
-                value = parse(text)
-            except ValueError:
-                continue
-            if isinstance(value, dict):
-                found.append((index, value))
-        return found
-
-    def spell(self, index: int, row: Mapping[str, Any], raw: Mapping[str, bytes] | None = None) -> None:
-        """Set a line to ``row``, spelled as ``encode_row`` does; the values in ``raw`` are bytes as they are."""
-        before = self.lines[index]
-        texts = {key: _json(value) for key, value in row.items()} | dict(raw or {})
-        spelled = b", ".join(_json(key) + b": " + text for key, text in sorted(texts.items()))
-        # What stands behind the row stays: a log with CRLF keeps it.
-        self.lines[index] = b"{" + spelled + b"}" + before[len(before.rstrip()) :]
-
-    def append(self, line: bytes) -> None:
-        """Add a line of its own at the end, also when the last one is not ended."""
-        self.lines.append(line)
-        self.ended = True
-
-
-#: Every verb by its name.
-VERBS: Final[dict[str, Callable[..., Damage]]] = {}
-
-
-def verb(
-    change: Callable[Concatenate[Lines, _Arguments], _Told],
-) -> Callable[Concatenate[Path | EventLog, _Arguments], Damage]:
-    """Make a damage verb of a function that changes ``Lines`` and tells the damaged line and a sentence.
-
-    The verb takes the log as a path or an ``EventLog`` and returns a ``Damage``. It raises ``BuildError``, and
-    leaves every byte, when the log cannot be read, keeps its rows in memory, or would not change.
-    """
-    name = change.__name__
-
-    @wraps(change)
-    def act(log: Path | EventLog, /, *arguments: _Arguments.args, **keys: _Arguments.kwargs) -> Damage:
-        path = log.path if isinstance(log, EventLog) else log
-        try:
-            if isinstance(log, EventLog) and log.deferred:
-                refuse("the log keeps its rows in memory; flush() it first")
-            before = _read(path)
-            lines = Lines(before)
-            line, sentence = change(lines, *arguments, **keys)
-            after = lines.data
-            if after == before:
-                refuse("the log would be as it is, so nothing would be damaged")
-        except BuildError as error:
-            raise BuildError(f"{name} of {path}: {error}") from None
-        _write(log, after)
-        return Damage(name, line, sentence, path, before, after, log if isinstance(log, EventLog) else None)
-
-    VERBS[name] = act
-    return act
-
-
-def refuse(reason: str) -> NoReturn:
-    """Say that a verb cannot take effect."""
-    raise BuildError(reason)
 
 
 # --- a row that is JSON, and says something else
 
 
 @verb
-def conflicting_duplicate(log: Lines, /, line: int = -1, **keys: Any) -> _Told:
+def conflicting_duplicate(log: Lines, /, line: int = -1, **keys: Any) -> Told:
     """Add a second row with the event id of ``line`` that differs in ``keys`` (LOG-003).
 
     Without ``keys`` a lane transition differs in where it goes to.
@@ -185,7 +35,7 @@ def conflicting_duplicate(log: Lines, /, line: int = -1, **keys: Any) -> _Told:
         if "to_lane" not in row:
             refuse(f"line {index + 1} is no lane transition; say what differs, such as actor='other'")
         keys = {"to_lane": "blocked" if row["to_lane"] == "canceled" else "canceled"}
-    if all(row.get(key, _MISSING) == value for key, value in keys.items()):
+    if all(key in row and spelled(row[key]) == spelled(value) for key, value in keys.items()):
         refuse(f"line {index + 1} says {', '.join(keys)} like that already, so the two rows would agree")
     log.append(b"")
     log.spell(len(log.lines) - 1, {**row, **keys})
@@ -195,8 +45,10 @@ def conflicting_duplicate(log: Lines, /, line: int = -1, **keys: Any) -> _Told:
 @verb
 def skewed_clock(
     log: Lines, /, line: int = -1, *, by: timedelta = timedelta(hours=1), work_package: str | None = None
-) -> _Told:
+) -> Told:
     """Move the time of ``line``, or of every row of ``work_package``, by ``by``; the spelling stays (TD-05)."""
+    if not by:
+        refuse("a clock that is moved by nothing is right")
     if work_package is None:
         chosen = [log.row(line)]
     else:
@@ -211,17 +63,17 @@ def skewed_clock(
 
 
 @verb
-def unknown_kind(log: Lines, /, line: int = -1, *, kind: str = "verdict") -> _Told:
+def unknown_kind(log: Lines, /, line: int = -1, *, kind: str = "verdict") -> Told:
     """Give a row a ``kind`` that nobody knows (LOG-006)."""
     index, row = log.row(line)
+    if kind == "annotation":
+        refuse("annotation is the one kind that everybody knows")
     log.spell(index, {**row, "kind": kind})
     return index + 1, f"line {index + 1} is of kind {kind!r}"
 
 
 @verb
-def wrong_shape(
-    log: Lines, /, line: int = -1, *, value: Any = _MISSING, drop: Iterable[str] = (), **keys: Any
-) -> _Told:
+def wrong_shape(log: Lines, /, line: int = -1, *, value: Any = _MISSING, drop: Iterable[str] = (), **keys: Any) -> Told:
     """Make a row well-formed JSON of the wrong shape (LOG-009).
 
     Arguments:
@@ -233,10 +85,10 @@ def wrong_shape(
     if value is not _MISSING:
         if dropped or keys:
             refuse("give either a value for the whole line, or keys to set and to drop")
-        log.lines[index] = _json(value)
-        return index + 1, f"line {index + 1} is {_json(value)[:60].decode()}"
+        log.lines[index] = spelled(value)
+        return index + 1, f"line {index + 1} is {spelled(value)[:60].decode()}"
     log.spell(index, {key: item for key, item in {**row, **keys}.items() if key not in dropped})
-    parts = [f"{key} = {_json(item)[:60].decode()}" for key, item in keys.items()] + [f"no {key}" for key in dropped]
+    parts = [f"{key} = {spelled(item)[:60].decode()}" for key, item in keys.items()] + [f"no {key}" for key in dropped]
     return index + 1, f"line {index + 1} has {', '.join(parts) or 'the usual spelling'}"
 
 
@@ -246,25 +98,28 @@ def wrong_shape(
 @verb
 def repeated_key(
     log: Lines,
+    /,
     line: int = -1,
     *,
     key: str = "to_lane",
     value: Any = "done",
     place: Literal["before", "after"] = "after",
-) -> _Told:
+) -> Told:
     """Write ``key`` a second time, with ``value``, before or after the one that is there (LOG-009, SI-11)."""
     index, row = log.row(line)
     if key not in row:
         refuse(f"line {index + 1} has no {key!r} to repeat")
-    pair = [_json(row[key]), _json(value)]
+    if place not in ("before", "after"):
+        refuse(f"a place is before or after, not {place!r}")
+    pair = [spelled(row[key]), spelled(value)]
     if place == "before":
         pair.reverse()
-    log.spell(index, row, {key: (b", " + _json(key) + b": ").join(pair)})
+    log.spell(index, row, {key: (b", " + spelled(key) + b": ").join(pair)})
     return index + 1, f"line {index + 1} has {key!r} twice"
 
 
 @verb
-def deep_nesting(log: Lines, /, line: int = -1, *, levels: int = 200_000, key: str = "policy_metadata") -> _Told:
+def deep_nesting(log: Lines, /, line: int = -1, *, levels: int = 200_000, key: str = "policy_metadata") -> Told:
     """Set ``key`` to ``levels`` objects, one inside the other (LOG-009, SI-10)."""
     index, row = log.row(line)
     if levels < 1:
@@ -274,7 +129,7 @@ def deep_nesting(log: Lines, /, line: int = -1, *, levels: int = 200_000, key: s
 
 
 @verb
-def many_digits(log: Lines, /, line: int = -1, *, digits: int = 5000, key: str = "policy_metadata") -> _Told:
+def many_digits(log: Lines, /, line: int = -1, *, digits: int = 5000, key: str = "policy_metadata") -> Told:
     """Set ``key`` to an object that holds an integer of ``digits`` digits (LOG-009, SI-10)."""
     index, row = log.row(line)
     if digits < 1:
@@ -284,7 +139,7 @@ def many_digits(log: Lines, /, line: int = -1, *, digits: int = 5000, key: str =
 
 
 @verb
-def oversized_line(log: Lines, /, line: int = -1, *, size: int = 20_000_000, key: str = "reason") -> _Told:
+def oversized_line(log: Lines, /, line: int = -1, *, size: int = 20_000_000, key: str = "reason") -> Told:
     """Lengthen the text of ``key`` until the line has ``size`` bytes (LOG-009, SI-10)."""
     index, row = log.row(line)
     text = row[key] if isinstance(row.get(key), str) else ""
@@ -297,7 +152,7 @@ def oversized_line(log: Lines, /, line: int = -1, *, size: int = 20_000_000, key
 
 
 @verb
-def raw_separator(log: Lines, /, separator: str = "\u2028", line: int = -1, *, key: str = "reason") -> _Told:
+def raw_separator(log: Lines, /, separator: str = "\u2028", line: int = -1, *, key: str = "reason") -> Told:
     """Put a character that some readers split lines at into the text of ``key``, unescaped: legal (LOG-008).
 
     U+2028, U+2029 and U+0085 are such characters. For bytes that JSON forbids there is ``raw_value``.
@@ -312,8 +167,10 @@ def raw_separator(log: Lines, /, separator: str = "\u2028", line: int = -1, *, k
 
 
 @verb
-def invalid_utf8(log: Lines, /, line: int = -1, *, key: str = "reason", data: bytes = b"\xff") -> _Told:
+def invalid_utf8(log: Lines, /, line: int = -1, *, key: str = "reason", data: bytes = b"\xff") -> Told:
     """Put bytes that are not UTF-8 into the text of ``key``; ``b"\\xe2\\x80"`` is a character cut short (LOG-008)."""
+    if b"\n" in data:
+        refuse("one line holds no newline")
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -324,14 +181,14 @@ def invalid_utf8(log: Lines, /, line: int = -1, *, key: str = "reason", data: by
 
 
 @verb
-def nul_in_string(log: Lines, /, line: int = -1, *, key: str = "reason") -> _Told:
+def nul_in_string(log: Lines, /, line: int = -1, *, key: str = "reason") -> Told:
     """Put a raw NUL into the text of ``key`` (LOG-008)."""
     index = _break_text(log, line, key, b"\0")
     return index + 1, f"{key!r} of line {index + 1} holds a raw NUL"
 
 
 @verb
-def raw_value(log: Lines, /, line: int = -1, *, key: str, data: bytes) -> _Told:
+def raw_value(log: Lines, /, line: int = -1, *, key: str, data: bytes) -> Told:
     """Set ``key`` to any bytes, as they are: the way out when no other verb says it."""
     index, row = log.row(line)
     log.spell(index, row, {key: data})
@@ -339,7 +196,7 @@ def raw_value(log: Lines, /, line: int = -1, *, key: str, data: bytes) -> _Told:
 
 
 @verb
-def corrupt_line(log: Lines, /, line: int = -1) -> _Told:
+def corrupt_line(log: Lines, /, line: int = -1) -> Told:
     """Make a row something that is not JSON; nothing of its text is lost (LOG-007)."""
     index, _ = log.row(line)
     start, _, rest = log.lines[index].rpartition(b"}")
@@ -354,7 +211,7 @@ def _break_text(log: Lines, line: int, key: str, data: bytes) -> int:
     index, row = log.row(line)
     text = row[key] if isinstance(row.get(key), str) and row[key] else "broken"
     half = (len(text) + 1) // 2
-    log.spell(index, row, {key: _json(text[:half])[:-1] + data + _json(text[half:])[1:]})
+    log.spell(index, row, {key: spelled(text[:half])[:-1] + data + spelled(text[half:])[1:]})
     return index
 
 
@@ -364,25 +221,9 @@ def _moved(text: Any, by: timedelta, line: int) -> str:
         moment = datetime.fromisoformat(text) + by
     except (TypeError, ValueError, OverflowError):
         refuse(f"line {line} has no time that can be moved by {by}: {text!r}")
-    return moment.replace(tzinfo=None).isoformat() + "Z" if text.endswith(("Z", "z")) else moment.isoformat()
-
-
-def _json(value: Any) -> bytes:
-    try:
-        return json.dumps(value, sort_keys=True, allow_nan=False).encode("ascii")
-    except (TypeError, ValueError) as error:
-        refuse(f"{value!r:.80} is no JSON value: {error}")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        refuse(f"it cannot be read ({error.strerror}); write the log first")
-
-
-def _write(log: Path | EventLog, data: bytes) -> None:
-    if isinstance(log, EventLog):
-        log.rewrite(data)
-    else:
-        log.write_bytes(data)
+    zone = "Z" if text.endswith(("Z", "z")) else moment.isoformat()[len(moment.replace(tzinfo=None).isoformat()) :]
+    # As many digits as there were, unless the move needs more; what a datetime cannot hold stays.
+    digits = "".join(re.findall(r"[.,](\d+)", text))
+    fraction = f"{moment.microsecond:06}{digits[6:]}"
+    fraction = fraction[: max(len(digits), len(fraction.rstrip("0")))]
+    return moment.replace(tzinfo=None, microsecond=0).isoformat() + f".{fraction}" * bool(fraction) + zone
