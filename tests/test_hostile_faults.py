@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -16,6 +20,13 @@ from kitty_reliability.build.errors import BuildError
 from kitty_reliability.build.event_log import EventLog
 from kitty_reliability.faults.disk import DiskFault
 from kitty_reliability.faults.log import VERBS, Diverged
+from kitty_reliability.faults.process import Ran, Sandbox
+from kitty_reliability.faults.race import Race, race
+from kitty_reliability.faults.sync import run_during_shutdown
+from kitty_reliability.faults.sync_script import ScriptError, SyncScript
+from kitty_reliability.faults.sync_service import SyncService
+from kitty_reliability.formats.quiet import private
+from kitty_reliability.observe.leaks import mark_leaks
 
 # --- a disk fault: every name that a file has, and every call that writes
 
@@ -310,3 +321,190 @@ def test_a_row_that_differs_in_type_alone_conflicts(log: Path) -> None:
     log.write_bytes(b'{"event_id": "E", "force": true}\n')
     VERBS["conflicting_duplicate"](log, force=1)
     assert log.read_bytes().endswith(b'{"event_id": "E", "force": 1}\n')
+
+
+# --- sync: what cannot be put on a wire, and requests that never arrived
+
+
+@pytest.mark.parametrize(
+    ("fault", "parameters"),
+    [
+        ("429", {"retry_after": "sp\u00e4ter"}),
+        ("ok", {"text": "\ud800"}),
+        ("oversized", {"status": 204}),
+        ("oversized", {"status": 304}),
+    ],
+)
+def test_a_step_that_no_answer_can_be_made_of_is_refused(fault: str, parameters: dict[str, Any]) -> None:
+    with pytest.raises(ScriptError, match=f"{fault}: {next(iter(parameters))} is "):
+        SyncScript((fault, parameters))
+
+
+def said_to(service: SyncService, data: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", service.port), 30) as client, suppress(ConnectionError):
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(65536), b""))
+    return b""
+
+
+@pytest.mark.parametrize(
+    "cut_off",
+    [
+        b"Content-Length: 10\r\n\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-5\r\nab",
+        b"Transfer-Encoding: chunked\r\n\r\nfive\r\nabcde",
+    ],
+)
+def test_a_request_that_was_cut_off_takes_no_step(cut_off: bytes) -> None:
+    with SyncService(SyncScript("500")) as service:
+        assert said_to(service, b"POST /x HTTP/1.1\r\n" + cut_off) == b""
+        assert (service.requests, service.acted) == ([], [])
+        assert said_to(service, b"POST /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").startswith(b"HTTP/1.1 500 ")
+        assert [request.body for request in service.requests] == [b"abc"]
+
+
+def test_a_program_that_hangs_at_the_end_leaves_no_child_behind(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    program = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(child)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_during_shutdown(program, seconds=5)
+    stat = Path("/proc", child.read_text(), "stat")
+    if sys.platform == "linux":
+        assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+# --- processes
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path / "sandbox") as sandbox:
+        yield sandbox
+
+
+def test_nothing_of_the_users_environment_gets_into_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["PYTHONPATH", "PYTHONSTARTUP", "PYTHONWARNINGS", "FORCE_COLOR", "GIT_DIR", "GIT_WORK_TREE", "SSH_ASKPASS"]
+    names += ["GIT_CONFIG_COUNT", "XDG_CONFIG_DIRS", "SPEC_KITTY_SYNC_MINIMAL_IMPORT", "EDITOR", "NO_PROXY", "LC_ALL"]
+    for name in names:
+        monkeypatch.setenv(name, "the user's")
+    with Sandbox(tmp_path / "sandbox") as sandbox:
+        ran = sandbox.run([sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"])
+    assert [name for name, value in ran.one_json().items() if "the user's" in value] == []
+
+
+def test_every_private_place_is_below_the_base(tmp_path: Path) -> None:
+    variables, folders = private(tmp_path, sync=True)
+    assert variables["SPEC_KITTY_ENABLE_SAAS_SYNC"] == "1"
+    assert all(folder.is_relative_to(tmp_path) for folder in folders)
+    assert {"HOME", "TMPDIR", "XDG_RUNTIME_DIR", "SPEC_KITTY_HOME"} <= {
+        name for name, value in variables.items() if value.startswith(str(tmp_path))
+    }
+
+
+def test_a_sandbox_reaches_the_loopback_past_its_dead_proxy(sandbox: Sandbox) -> None:
+    program = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=30).read().decode())"
+    with SyncService(SyncScript(("ok", {"text": "[1]"}))) as service:
+        assert sandbox.run([sys.executable, "-c", program, service.url]).one_json() == [1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="whose a daemon is is told by /proc only")
+def test_a_daemon_that_goes_on_forking_ends_with_the_sandbox(sandbox: Sandbox, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    # Each one starts the next and ends: there is never the same one twice.
+    program = (
+        "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\n"
+        f"open({str(ready)!r}, 'w').close()\n"
+        "while True:\n  if os.fork(): os._exit(0)\n  time.sleep(0.01)\n"
+    )
+    sandbox.run([sys.executable, "-S", "-c", program])
+    while not ready.exists():
+        pass
+    sandbox.close()
+    marker = b"HOME=" + os.fsencode(sandbox.home)
+    left = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            left += [entry] * (marker in entry.read_bytes().split(b"\0"))
+    assert left == []
+
+
+def test_a_race_of_one_is_none(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="a race of 1 proves nothing"):
+        race(1, lambda _: [sys.executable, "-c", ""], sandbox)
+
+
+def test_who_ended_early_took_less_time_than_who_ended_late(sandbox: Sandbox) -> None:
+    out = race(2, lambda number: [sys.executable, "-S", "-c", f"import time; time.sleep({2 - 2 * number})"], sandbox)
+    assert out.runs[1].seconds < out.runs[0].seconds
+
+
+def test_a_row_nested_without_end_is_named_and_not_an_error_of_ours(log: Path) -> None:
+    log.write_bytes(b'{"a": ' * 200_000 + b"{}" + b"}" * 200_000 + b"\n")
+    with pytest.raises(AssertionError, match="line 1 is not a JSON object"):
+        Race((Ran(("x",), 1, None, b"", b"", 0.1),)).assert_log_equals_successes(log)
+
+
+def test_a_program_of_the_current_folder_is_not_on_the_path(sandbox: Sandbox) -> None:
+    (sandbox.work / "here").write_text("#!/bin/sh\n")
+    (sandbox.work / "here").chmod(0o755)
+    with pytest.raises(Exception, match="here is not there, or is no program"):
+        race(2, lambda _: ["here"], sandbox)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows has no signals")
+def test_who_is_suspended_twice_still_stands_still(sandbox: Sandbox) -> None:
+    with sandbox.start([sys.executable, "-S", "-c", "import time; time.sleep(600)"]) as running:
+        assert [running.suspend(), running.suspend()] == [True, True]
+        running.resume()
+        assert running.suspend()
+        assert running.kill().signal == signal.SIGKILL
+
+
+# --- leaks
+
+
+def test_a_file_of_the_same_size_and_time_is_told_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    file.write_bytes(b"planned")
+    then = file.stat()
+    before = mark_leaks(checkout=tmp_path)
+    file.write_bytes(b"claimed")
+    os.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert [leak.name for leak in before.left()] == ["checkout/status.json"]
+
+
+def test_what_a_commit_and_its_taking_back_left_in_the_reflog_is_named(sandbox: Sandbox) -> None:
+    def git(*words: str) -> None:
+        assert sandbox.run(["git", *words]).status == 0
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "First")
+    before = mark_leaks(checkout=sandbox.work)
+    git("commit", "--quiet", "--allow-empty", "--message", "Second")
+    git("reset", "--quiet", "--soft", "HEAD~1")
+    assert [leak.name for leak in before.left()] == ["reflog"]
+
+
+def test_a_head_without_a_commit_accuses_no_branch(sandbox: Sandbox) -> None:
+    def git(*words: str) -> None:
+        assert sandbox.run(["git", *words]).status == 0
+
+    git("init", "--quiet")
+    before = mark_leaks(checkout=sandbox.work)
+    assert before.left() == []
+    git("commit", "--quiet", "--allow-empty", "--message", "First")
+    assert [leak.name for leak in before.left()] == ["refs/heads/main"]
+    before = mark_leaks(checkout=sandbox.work)
+    git("checkout", "--quiet", "--orphan", "other")
+    assert [leak.name for leak in before.left()] == ["HEAD"]
+    git("branch", "--quiet", "left", "main")
+    assert [leak.name for leak in before.left()] == ["HEAD", "refs/heads/left"]

@@ -153,11 +153,11 @@ def test_a_wrong_word_is_named_with_the_right_ones(word: Any) -> None:
         ("timeout", {"seconds": float("inf")}, "not inf"),
         ("trickle", {"bytes_per_second": 0}, "bytes_per_second is a number above 0; not 0"),
         ("trickle", {"size": 1}, "size is a whole number, 2 or more; not 1"),
-        ("oversized", {"status": 199}, "status is a whole number from 200 to 599; not 199"),
+        ("oversized", {"status": 199}, "status is a whole number from 200 to 599 whose answer has a body; not 199"),
         ("oversized", {"status": 600}, "not 600"),
         ("429", {"retry_after": -1}, "retry_after is"),
         ("429", {"retry_after": "1\r\nX: y"}, "retry_after is"),
-        ("malformed", {"text": 7}, "text is a text; not 7"),
+        ("malformed", {"text": 7}, "text is a text without lone surrogates; not 7"),
     ],
 )
 def test_a_wrong_parameter_is_named(fault: str, parameters: dict[str, Any], said: str) -> None:

@@ -20,22 +20,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from kitty_reliability.formats.quiet import NOWHERE, proxied
+
 from .shim.kitty_network_shim import NetworkForbidden, Shim, is_loopback
 
 __all__ = ["NOWHERE", "Attempt", "LoopbackServer", "NetworkForbidden", "NetworkGuard", "only_loopback", "proxied"]
 
 _SHIM: Final = Path(__file__).parent / "shim"
-#: The discard port of this machine: where nobody listens.
-NOWHERE: Final = "http://127.0.0.1:9"
 _BACKLOG: Final = 128
-
-
-def proxied(proxy: str = NOWHERE) -> dict[str, str]:
-    """Return the variables that send a program's web traffic to ``proxy``, all but that to the loopback."""
-    variables = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy)
-    variables["NO_PROXY"] = "127.0.0.1,localhost,::1"
-    # Some programs read only the one spelling, and what the environment already says may be in the other.
-    return variables | {name.lower(): value for name, value in variables.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ __all__ = ["Call", "NoRace", "Race", "race"]
 _COMMAND: Final = """\
 import os, signal, subprocess, sys
 if sys.platform != "win32" and not any(
-    os.access(os.path.join(folder, sys.argv[2]), os.X_OK) for folder in ["", *os.get_exec_path()]
+    os.access(os.path.join(folder, sys.argv[2]), os.X_OK) for folder in ([""] if os.path.dirname(sys.argv[2]) else os.get_exec_path())
 ):
     sys.exit(f"{sys.argv[2]} is not there, or is no program")
 open(sys.argv[1], "x").close()
@@ -153,7 +153,7 @@ def race(
     """Start processes, let them go all at once, and wait until all have ended.
 
     Arguments:
-        number: how many.
+        number: how many, at least 2.
         contestant: gives the command, or the call, of the contestant with this number, from 0.
         cwd, env: as of ``Sandbox.start``; stdin is empty.
         seconds: what getting ready may take, and then the race; who is not over then is killed, and ``late``.
@@ -161,7 +161,10 @@ def race(
     Raises:
         NoRace: somebody did not get to the start: a module or function that is not there, say.
         OSError: a process cannot be started.
+        ValueError: fewer than two: nobody would race.
     """
+    if number < 2:
+        raise ValueError(f"a race of {number} proves nothing; it takes two at least")
     started: list[tuple[tuple[str, ...], Running]] = []
     with TemporaryDirectory(dir=sandbox.base, prefix="race-") as folder:
         ready = [Path(folder, str(index)) for index in range(number)]
@@ -181,9 +184,14 @@ def race(
             os.close(gate)
         os.close(opener)
         begun = time.monotonic()
+        # All are looked at, so that each one's end is seen when it comes.
+        on_their_way = [running for _, running in started]
+        while on_their_way and time.monotonic() < begun + seconds:
+            time.sleep(0.002)
+            on_their_way = [running for running in on_their_way if running.alive]
         runs = []
         for words, running in started:
-            ran = running.wait(max(0.0, begun + seconds - time.monotonic()))
+            ran = running.wait(0)
             runs.append(replace(ran, argv=words, seconds=ran.seconds - (begun - running.started)))
     return Race(tuple(runs))
 
@@ -225,7 +233,7 @@ def _ids_in(content: bytes, line: int) -> tuple[Counter[str], list[str]]:
             continue
         try:
             data = json.loads(row)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
             broken.append(f"line {number} is not a JSON object: {row[:80]!r}")

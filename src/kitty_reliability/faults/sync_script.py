@@ -98,8 +98,8 @@ class Step:
         fault: a word of ``SyncFault``.
         times: for how many attempts it lasts, at least 1.
         text: a message, or a body. seconds: how long a timeout lasts. size: of a body, in bytes, at least 2.
-        bytes_per_second: above 0. status: of an oversized answer, 200 to 599.
-        retry_after: seconds, or the raw text of the header.
+        bytes_per_second: above 0. status: of an oversized answer, 200 to 599; not 204, 205 or 304.
+        retry_after: seconds, or the raw text of the header, in ASCII.
 
     Raises:
         ScriptError: an unknown word, a parameter that the fault does not take, or a value out of its range.
@@ -192,24 +192,29 @@ class SyncScript:
 
 _RANGES: Final[Mapping[str, str]] = {
     "times": "a whole number, 1 or more",
-    "text": "a text",
+    "text": "a text without lone surrogates",
     "seconds": "a number, 0 or more",
     "bytes_per_second": "a number above 0",
     "size": "a whole number, 2 or more",
-    "status": "a whole number from 200 to 599",
-    "retry_after": "a whole number of seconds, 0 or more, or a text of one line",
+    "status": "a whole number from 200 to 599 whose answer has a body",
+    "retry_after": "a whole number of seconds, 0 or more, or one line of ASCII",
 }
 
 
 def _in_range(name: str, value: Any) -> bool:
     if isinstance(value, str):
-        return name == "text" or (name == "retry_after" and value.isprintable())
+        # What cannot be put on a wire would end the connection instead of answering.
+        if name == "text":
+            return not any("\ud800" <= char <= "\udfff" for char in value)
+        return name == "retry_after" and value.isascii() and value.isprintable()
     # True is a number to Python and a slip of the pen in a script; nan is in no range.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if name in ("seconds", "bytes_per_second"):
         return 0 <= value < float("inf") if name == "seconds" else 0 < value < float("inf")
     lowest, highest = {"times": (1, None), "size": (2, None), "status": (200, 599)}.get(name, (0, None))
+    if name == "status" and value in (204, 205, 304):
+        return False
     return isinstance(value, int) and name != "text" and lowest <= value and (highest is None or value <= highest)
 
 

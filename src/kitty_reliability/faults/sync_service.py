@@ -20,7 +20,9 @@ from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
-from .network import LoopbackServer, proxied
+from kitty_reliability.formats.quiet import synced
+
+from .network import LoopbackServer
 from .sync_script import ScriptError, Step, SyncFault, SyncScript
 
 __all__ = ["SyncConnection", "SyncRequest", "SyncService"]
@@ -47,7 +49,7 @@ class SyncConnection:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """One request as it arrived.
+    """One request as it arrived, whole; one that was cut off is a connection and takes no step.
 
     ``path`` has the query; ``headers`` are in order, as spelled; ``body`` is decoded from chunks and from nothing
     else; ``fault`` is what was done to it, None when it had one of the fixed answers.
@@ -152,11 +154,11 @@ class SyncService:
             if attempt == self._attempt:
                 raise RuntimeError("the service does not refuse; there is nothing to end")
             self._attempt = attempt
-        self._running.open()
+            self._running.open()
 
     def environment(self) -> dict[str, str]:
         """Return the variables that switch a spec-kitty process's sync on and point it here, and only here."""
-        return {**proxied(), "SPEC_KITTY_ENABLE_SAAS_SYNC": "1", "SPEC_KITTY_SAAS_URL": self.url}
+        return synced(self.url)
 
     @property
     def _running(self) -> LoopbackServer:
@@ -198,8 +200,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.raw_requestline = self.rfile.readline(65537)
         if not self.raw_requestline.strip() or not self.parse_request():
             return
+        body = self._body()
+        if body is None:
+            return
         service = cast("SyncService", self.server)
-        step = service._take(self.command, self.path, tuple(self.headers.items()), self._body())
+        step = service._take(self.command, self.path, tuple(self.headers.items()), body)
         if isinstance(step, str):
             self._answer(200, step.encode())
         else:
@@ -208,21 +213,29 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: standard error is the test's own."""
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
+        """Return the body, None when it is cut off: a request that never arrived is no attempt that was answered."""
         if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
             length = self.headers.get("Content-Length", "0")
-            return self.rfile.read(int(length) if length.isdecimal() else 0)
+            size = int(length) if length.isdecimal() else 0
+            body = self.rfile.read(size)
+            return body if len(body) == size else None
         body = b""
-        try:
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-        except ValueError:
-            # Cut off: what arrived is what there is.
-            return body
-        while self.rfile.readline().strip():
+        while chunk := self._chunk():
+            body += chunk
+        while (line := self.rfile.readline()).strip():
             pass
-        return body
+        return None if chunk is None or not line else body
+
+    def _chunk(self) -> bytes | None:
+        try:
+            size = int(self.rfile.readline().partition(b";")[0], 16)
+        except ValueError:
+            return None
+        chunk = self.rfile.read(max(size, 0))
+        if size > 0:
+            self.rfile.readline()
+        return chunk if len(chunk) == size else None
 
     def _perform(self, step: Step, ending: threading.Event) -> None:
         text = (step.text or "").encode()

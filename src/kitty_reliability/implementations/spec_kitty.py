@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kitty_reliability.formats.quiet import GIT_CONFIG, private
+
 from .base import Implementation, checked_answer
 from .processes import clean_environment, end_processes_with, run_to_end
 from .protocol import (
@@ -45,26 +47,6 @@ __all__ = ["SpecKitty"]
 _DEADLINE: Final = 120.0
 _CUT: Final = 20_000
 _LOG: Final = "status.events.jsonl"
-_NOWHERE: Final = "http://127.0.0.1:9"
-#: Keeps it offline, silent about itself, and its text unwrapped.
-_QUIET: Final = {
-    "SPEC_KITTY_ENABLE_SAAS_SYNC": "0",
-    "SPEC_KITTY_SAAS_URL": _NOWHERE,
-    "SPEC_KITTY_ALLOW_PROTECTED_BRANCH_COMMITS": "1",
-    "SPEC_KITTY_NON_INTERACTIVE": "1",
-    "SPEC_KITTY_NO_UPGRADE_CHECK": "1",
-    "SPEC_KITTY_NO_NAG": "1",
-    "SPEC_KITTY_NO_BANNER": "1",
-    "CI": "1",
-    "NO_COLOR": "1",
-    "TERM": "dumb",
-    "COLUMNS": "200",
-    "LANG": "C.UTF-8",
-    "LC_ALL": "C.UTF-8",
-    "PYTHONIOENCODING": "utf-8",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-}
 _OPTION: Final = re.compile(r"^[^\w\n-]*(--[a-z][a-z-]*)", re.MULTILINE)
 #: How the refusals of a rule begin. Anything else that ends badly counts as failed.
 _RULE: Final = re.compile(
@@ -242,27 +224,12 @@ class SpecKitty(Implementation):
 
     def _quiet(self) -> dict[str, str]:
         """Make the private directories and return the variables that keep the command offline and quiet."""
-        temporary = self._private / "tmp"
-        for folder in (self._home, temporary):
-            folder.mkdir()
-        (self._home / ".gitconfig").write_text(
-            "[user]\n\tname = Kitty\n\temail = kitty@example.invalid\n"
-            "[commit]\n\tgpgsign = false\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n",
-            encoding="utf-8",
-        )
-        variables = {
-            **_QUIET,
-            "SPEC_KITTY_HOME": str(self._home / ".kittify"),
-            "XDG_CONFIG_HOME": str(self._home / ".config"),
-            "XDG_CACHE_HOME": str(self._home / ".cache"),
-            "XDG_DATA_HOME": str(self._home / ".local" / "share"),
-            "XDG_STATE_HOME": str(self._home / ".local" / "state"),
-            "GIT_CONFIG_GLOBAL": str(self._home / ".gitconfig"),
-        }
-        variables |= dict.fromkeys(("HOME", "USERPROFILE"), str(self._home))
-        variables |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
-        proxies = ("http_proxy", "https_proxy", "all_proxy")
-        return variables | dict.fromkeys([*proxies, *map(str.upper, proxies)], _NOWHERE)
+        variables, _ = private(self._private)
+        # An empty SPEC_KITTY_HOME would pass for one that was filled.
+        for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR"):
+            Path(variables[name]).mkdir(mode=0o700)
+        Path(variables["GIT_CONFIG_GLOBAL"]).write_text(GIT_CONFIG, encoding="utf-8", newline="\n")
+        return variables
 
     def _run(self, argv: list[str], directory: str, limit: float) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""

@@ -12,7 +12,7 @@ __all__ = ["RepositoryMark", "mark_repository"]
 class RepositoryMark:
     """A repository as it was.
 
-    ``head`` is the commit that is checked out, ``branch`` the ref that names it (the commit again when HEAD is
+    ``head`` is the commit that is checked out, empty before the first, ``branch`` the ref that names it (the commit again when HEAD is
     detached); ``refs`` has (name, object id), ``index`` has (path, mode, object id), and ``reflog`` counts the
     entries of HEAD's reflog.
     """
@@ -54,7 +54,10 @@ def mark_repository(root: Path) -> RepositoryMark:
         # Asking for a commit would start git; the ids stand in the ref files.
         refs = [(ref.path, SymbolicReference.dereference_recursive(repo, ref.path)) for ref in repo.refs]
         index = [(str(entry.path), entry.mode, entry.hexsha) for entry in repo.index.entries.values()]
-        head = SymbolicReference.dereference_recursive(repo, "HEAD")
+        try:
+            head = SymbolicReference.dereference_recursive(repo, "HEAD")
+        except ValueError:
+            head = ""
         branch = (Path(repo.git_dir) / "HEAD").read_text(encoding="utf-8").strip().removeprefix("ref: ")
         log = Path(repo.git_dir) / "logs" / "HEAD"
         entries = len(log.read_bytes().splitlines()) if log.is_file() else 0
