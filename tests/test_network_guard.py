@@ -3,6 +3,7 @@ from __future__ import annotations
 import _socket
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -430,14 +431,41 @@ def test_nested_guards_do_not_chase_each_others_sitecustomize() -> None:
         assert run("print('fine')", guard, over=guard.environment({})).stdout == "fine\n"
 
 
-def test_git_is_kept_to_files_and_http() -> None:
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        (f"ssh://{NAME}/x", f"{NAME}:22"),
+        (f"ssh://someone@{NAME}:2222/x", f"{NAME}:2222"),
+        (f"someone@{NAME}:x.git", f"{NAME}:22"),
+        ("ssh://[2001:db8::1]/x", "[2001:db8::1]:22"),
+    ],
+)
+def test_git_over_ssh_is_refused_and_remembered(remote: str, address: str) -> None:
+    with told(re.escape(f"ssh to {address}")) as (guard, _):
+        environment = os.environ | guard.environment()
+        done = subprocess.run(
+            ["git", "ls-remote", remote], env=environment, capture_output=True, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert f"ssh to {address}: there is no SSH here" in done.stderr
+
+
+def test_git_over_ssh_to_the_loopback_is_no_attempt() -> None:
     with only_loopback() as guard:
         environment = os.environ | guard.environment()
         done = subprocess.run(
-            ["git", "ls-remote", f"ssh://{NAME}/x"], env=environment, capture_output=True, text=True, check=False
+            ["git", "ls-remote", "ssh://127.0.0.1/x"], env=environment, capture_output=True, check=False
         )
-    assert done.returncode != 0
-    assert "transport 'ssh' not allowed" in done.stderr
+    assert b"there is no SSH here" in done.stderr
+
+
+def test_git_has_no_other_protocol() -> None:
+    with only_loopback() as guard:
+        environment = os.environ | guard.environment()
+        done = subprocess.run(
+            ["git", "ls-remote", f"git://{NAME}/x"], env=environment, capture_output=True, check=False
+        )
+    assert b"transport 'git' not allowed" in done.stderr
 
 
 def test_a_guard_that_is_over_guards_nobody_new() -> None:

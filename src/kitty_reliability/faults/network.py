@@ -10,7 +10,9 @@ import contextlib
 import json
 import os
 import selectors
+import shlex
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +24,7 @@ from urllib.parse import urlsplit
 
 from kitty_reliability.formats.quiet import NOWHERE, proxied
 
+from .shim import kitty_network_shim
 from .shim.kitty_network_shim import NetworkForbidden, Shim, is_loopback
 
 __all__ = ["NOWHERE", "Attempt", "LoopbackServer", "NetworkForbidden", "NetworkGuard", "only_loopback", "proxied"]
@@ -36,9 +39,9 @@ class Attempt:
 
     Arguments:
         operation: ``connect``, ``sendto``, ``sendmsg``, ``getaddrinfo``, ``gethostbyname``, ``gethostbyaddr``,
-            ``getnameinfo``; ``proxy`` when a program asked the guard's proxy for it.
+            ``getnameinfo``; ``proxy`` when a program asked the guard's proxy for it, ``ssh`` when git did.
         address: ``host:port``, as it was asked for.
-        process: the id of the process that tried; 0 for ``proxy``, where it is not known.
+        process: the id of the process that tried; 0 for ``proxy``, where it is not known; for ``ssh`` git's.
     """
 
     operation: str
@@ -70,7 +73,8 @@ class NetworkGuard:
         """Return the variables that keep a program on the loopback while the guard is in force.
 
         Every program that heeds proxies is told no, and a Python program is guarded as this one is, unless it is
-        started so that it does not load ``sitecustomize`` (``-S``, ``-I``, ``-E``). git is kept to files and HTTP.
+        started so that it does not load ``sitecustomize`` (``-S``, ``-I``, ``-E``). git is kept to files, HTTP and
+        SSH, and whatever it asks SSH for is refused and remembered.
 
         Arguments:
             over: what they will be laid over; its ``PYTHONPATH`` stays in force, so that faults add up. The
@@ -87,7 +91,9 @@ class NetworkGuard:
         path = [str(_SHIM), *filter(None, [(os.environ if over is None else over).get("PYTHONPATH")])]
         return {
             **proxied(f"http://127.0.0.1:{self._proxy.port}"),
-            "GIT_ALLOW_PROTOCOL": "file:http:https",
+            "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
+            "GIT_SSH_COMMAND": shlex.join([sys.executable, "-I", "-S", kitty_network_shim.__file__, str(self._record)]),
+            "GIT_SSH_VARIANT": "ssh",  # else git would try out first what it is
             "KITTY_NETWORK_GUARD": str(self._record),
             "PYTHONPATH": os.pathsep.join(path),
         }

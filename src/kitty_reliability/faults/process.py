@@ -149,7 +149,7 @@ class Sandbox:
 
 
 def _end_processes_with(variable: bytes) -> None:
-    """Kill whoever has the variable, until nobody has: one that is killed may just have started another."""
+    """Kill whoever has the variable and wait until nobody has: one may just have started another."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         found = False

@@ -160,3 +160,17 @@ def _checked(name: str, place: int, method: Callable[..., Any]) -> Callable[...,
 
     call.__name__ = name
     return call
+
+
+def _be_ssh(record: str, *words: str) -> str:
+    """Be what git calls for SSH, with ``[-p port] [user@]host command`` at the end; return what to say."""
+    options, host = words[:-2], words[-2].rpartition("@")[2]
+    port = options[options.index("-p") + 1] if "-p" in options else "22"
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if not is_loopback(host):
+        Shim(record).write_down("ssh", address, os.getppid())
+    return f"ssh to {address}: there is no SSH here, and nothing but the loopback may be reached (NFR-002)"
+
+
+if __name__ == "__main__":
+    sys.exit(_be_ssh(*sys.argv[1:]))
