@@ -19,7 +19,9 @@ import pytest
 from kitty_reliability.build.errors import BuildError
 from kitty_reliability.build.event_log import EventLog
 from kitty_reliability.faults.disk import DiskFault
+from kitty_reliability.faults.finalizer import run_with_finalizer
 from kitty_reliability.faults.log import VERBS, Diverged
+from kitty_reliability.faults.network import only_loopback
 from kitty_reliability.faults.process import Ran, Sandbox
 from kitty_reliability.faults.race import Race, race
 from kitty_reliability.faults.sync import run_during_shutdown
@@ -27,6 +29,7 @@ from kitty_reliability.faults.sync_script import ScriptError, SyncScript
 from kitty_reliability.faults.sync_service import SyncService
 from kitty_reliability.formats.quiet import private
 from kitty_reliability.observe.leaks import mark_leaks
+from kitty_reliability.observe.rows import mark_log
 
 # --- a disk fault: every name that a file has, and every call that writes
 
@@ -128,9 +131,11 @@ def replaced_in_an_open_folder(log: Path) -> None:
 
 
 APPENDING: list[Callable[[Path], None]] = [
-    *(bytes_path, opener, number_of_a_file, writev, pwrite, second_number, open_folder, linked_folder, link, sent)
+    *(bytes_path, opener, number_of_a_file, writev, pwrite, second_number, open_folder, linked_folder, link)
 ]
 OTHERS: list[Callable[[Path], None]] = [copied, replaced_in_an_open_folder]
+if sys.platform == "linux":  # others send to sockets only
+    APPENDING.append(sent)
 if hasattr(os, "pwritev"):
     APPENDING.append(pwritev)
 if hasattr(os, "copy_file_range"):
@@ -497,3 +502,40 @@ def test_a_head_without_a_commit_accuses_no_branch(sandbox: Sandbox) -> None:
     assert [leak.name for leak in before.left()] == ["HEAD"]
     git("branch", "--quiet", "left", "main")
     assert [leak.name for leak in before.left()] == ["HEAD", "refs/heads/left"]
+
+
+# --- what was seen to go unnoticed when a line was broken
+
+
+def test_a_log_that_was_spelled_anew_keeps_its_rows(log: Path) -> None:
+    log.write_bytes(b'{"event_id": "A"}\n{"event_id": "B"}\n')
+    mark = mark_log(log)
+    log.write_bytes(b'{"event_id":"A"}\n{"event_id":"B"}\n{"event_id":"C"}\n')
+    assert (mark.intact, mark.kept) == (False, True)
+    assert mark.added().rows == [{"event_id": "C"}]
+
+
+def test_a_log_whose_torn_end_was_moved_aside_is_intact(log: Path) -> None:
+    log.write_bytes(b'{"event_id": "A"}\n{"event')
+    mark = mark_log(log)
+    log.write_bytes(b'{"event_id": "A"}\n')
+    assert mark.intact
+    assert (mark.added().rows, mark.added().debris) == ([], [])
+
+
+def test_less_than_a_byte_a_second_is_a_trickle() -> None:
+    assert SyncScript(("trickle", {"bytes_per_second": 0.5})).steps[0].bytes_per_second == 0.5
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what is open is told by /proc only")
+def test_a_guard_leaves_nothing_open() -> None:
+    before = len([*Path("/proc/self/fd").iterdir()])
+    with only_loopback() as guard:
+        guard.environment()
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_a_program_that_hangs_while_the_interpreter_exits_is_late_as_any_other(sandbox: Sandbox) -> None:
+    argv = [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(600)"]
+    done = run_with_finalizer(sandbox, argv, "interpreter-shutdown", seconds=5)
+    assert (done.ran.late, done.ran.text, done.ran.argv) == (True, "begun\n", tuple(argv))

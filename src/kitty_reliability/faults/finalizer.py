@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from .process import Ran, Sandbox
-from .sync import file_lock_held, run_during_shutdown, sqlite_lock_held
+from .shutdown import ran_during_shutdown
+from .sync import file_lock_held, sqlite_lock_held
 from .sync_script import ScriptError, SyncFault, SyncScript
 from .sync_service import SyncRequest, SyncService
 
@@ -100,12 +101,11 @@ def _during_shutdown(
         raise ScriptError(f"interpreter-shutdown runs a file or -c TEXT, not {words[1]}")
     else:
         program, arguments = Path(words[1]), words[2:]
-    done = run_during_shutdown(
+    ran = ran_during_shutdown(
         program,
-        *arguments,
+        arguments,
         environment={**sandbox.environment, "SPEC_KITTY_ENABLE_SAAS_SYNC": "1", **(env or {})},
         directory=Path(cwd or sandbox.work),
         seconds=seconds,
     )
-    status, signal = (done.returncode, None) if done.returncode >= 0 else (None, -done.returncode)
-    return Ran(words, status, signal, done.stdout.encode(), done.stderr.encode(), 0.0)
+    return replace(ran, argv=words)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from .running import Running
+from .running import Ran, Running
 
-__all__ = ["run_during_shutdown"]
+__all__ = ["ran_during_shutdown", "run_during_shutdown"]
 
 #: Runs the given program from an exit handler, when the executors have already stopped for good: that is how a
 #: finalizer finds the interpreter. The status has to be forced, since exit handlers have no say in it.
@@ -70,12 +70,25 @@ def run_during_shutdown(
         subprocess.TimeoutExpired: it had to be killed.
         OSError: it cannot be started.
     """
+    ran = ran_during_shutdown(program, arguments, before, python, environment, directory, seconds)
+    if ran.late:
+        raise subprocess.TimeoutExpired(ran.argv, seconds, ran.stdout, ran.stderr)
+    status = ran.status if ran.status is not None else -(ran.signal or 0)
+    texts = (said.decode("utf-8", "replace") for said in (ran.stdout, ran.stderr))
+    return subprocess.CompletedProcess(list(ran.argv), status, *texts)
+
+
+def ran_during_shutdown(
+    program: str | Path,
+    arguments: Sequence[str] = (),
+    before: str = "",
+    python: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    seconds: float = 60.0,
+) -> Ran:
+    """Do as ``run_during_shutdown`` does, and return a ``Ran``: ``late`` if it had to be killed."""
     kind = "file" if isinstance(program, Path) else "text"
     argv = (str(python or sys.executable), "-c", _AT_EXIT, kind, str(program), before, *arguments)
     with Running(argv, argv, os.environ if environment is None else environment, directory, subprocess.DEVNULL) as run:
-        ran = run.wait(seconds)
-    if ran.late:
-        raise subprocess.TimeoutExpired(argv, seconds, ran.stdout, ran.stderr)
-    status = -ran.signal if ran.status is None and ran.signal is not None else ran.status or 0
-    texts = (said.decode("utf-8", "replace") for said in (ran.stdout, ran.stderr))
-    return subprocess.CompletedProcess(list(argv), status, *texts)
+        return run.wait(seconds)
