@@ -523,6 +523,19 @@ def test_a_log_whose_torn_end_was_moved_aside_is_intact(log: Path) -> None:
     assert (mark.added().rows, mark.added().debris) == ([], [])
 
 
+def test_a_line_can_be_one_byte_longer_than_it_is(log: Path) -> None:
+    log.write_bytes(b'{"reason": "x"}\n')
+    VERBS["oversized_line"](log, size=16)
+    assert log.read_bytes() == b'{"reason": "xx"}\n'
+
+
+def test_a_command_that_was_killed_leaves_no_pipe_to_write_to(sandbox: Sandbox) -> None:
+    running = sandbox.start([sys.executable, "-S", "-c", "import time; time.sleep(600)"], stdin=subprocess.PIPE)
+    running.kill()
+    with pytest.raises(ValueError, match="closed"):
+        running.write(b"more")
+
+
 def test_less_than_a_byte_a_second_is_a_trickle() -> None:
     assert SyncScript(("trickle", {"bytes_per_second": 0.5})).steps[0].bytes_per_second == 0.5
 
