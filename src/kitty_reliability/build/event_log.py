@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from kitty_reliability.formats.events import encode_row
 from kitty_reliability.formats.lanes import EDGES, Guard, Lane, UnknownLaneError, lane_from_input
 
+from . import payloads
 from .clock import Clock
 from .errors import BuildError
 from .identifiers import Identifiers
@@ -142,7 +143,11 @@ class EventLog:
         return self.annotate(work_package, note=text)
 
     def lifecycle(self, event_type: str, *, drop: Iterable[str] = (), **payload: Any) -> EventLog:
-        """Add a lifecycle row such as ``MissionCreated``; its time stands in ``timestamp``."""
+        """Add a lifecycle row such as ``MissionCreated``; its time stands in ``timestamp``.
+
+        Arguments:
+            payload: members of the payload to set; those that the type asks for are there without.
+        """
         moment = self._at()
         package = payload.get("wp_id")
         return self._add(
@@ -151,7 +156,7 @@ class EventLog:
                 "aggregate_type": "WorkPackage" if package else "Mission",
                 "event_id": self._id(),
                 "event_type": event_type,
-                "payload": {"mission_slug": self.mission_slug, **payload},
+                "payload": payloads.lifecycle(self, event_type, moment, payload),
                 "project_slug": "demo",
                 "project_uuid": "00000000-0000-4000-8000-000000000000",
                 "schema_version": _LIFECYCLE_VERSION,
@@ -161,19 +166,14 @@ class EventLog:
         )
 
     def decision(self, decision: str, *, resolved: bool = False, **payload: Any) -> EventLog:
-        """Add the opening of a decision point, or its resolution."""
+        """Add the opening of a decision point, or its resolution; ``payload`` as in ``lifecycle``."""
+        moment = self._at()
         return self._add(
             {
-                "at": self._at(),
+                "at": moment,
                 "event_id": self._id(),
                 "event_type": "DecisionPointResolved" if resolved else "DecisionPointOpened",
-                "payload": {
-                    "decision_point_id": decision,
-                    "mission_id": self.mission_id,
-                    "mission_slug": self.mission_slug,
-                    "origin_surface": "planning_interview",
-                    **payload,
-                },
+                "payload": payloads.decision(self, decision, moment, payload, resolved=resolved),
             }
         )
 
@@ -186,7 +186,7 @@ class EventLog:
             "mission_slug": self.mission_slug,
         }
         if name.startswith("retrospective."):
-            return self._add({**common, "event_name": name, "payload": {}, **keys})
+            return self._add({**common, "event_name": name, **payloads.retrospective(self, name), **keys})
         own = {
             "actor": {"display": self.actor, "id": self.actor, "kind": "agent"},
             "execution_mode": "main",
@@ -196,7 +196,7 @@ class EventLog:
             "type": f"Retrospective{name}",
             "wp_id": None,
         }
-        return self._add({**common, **own, **keys})
+        return self._add({**common, **own, **payloads.captured(self, name), **keys})
 
     retro = retrospective
 
