@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -36,6 +37,8 @@ def run(argv: list[str], cwd: str) -> dict[str, Any]:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
             os.chdir(cwd)
+            # One that hangs is ended, and shows by its status.
+            signal.alarm(300)
             # As a shell has it: variables first.
             words = list(argv)
             while "=" in words[0]:

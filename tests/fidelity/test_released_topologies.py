@@ -24,7 +24,10 @@ from kitty_reliability.formats.snapshot import encode_snapshot
 from kitty_reliability.reference.reducer import Reducer
 
 PACKAGES = {"WP01": "in_review", "WP02": "in_progress", "WP03": "planned", "WP04": "approved", "WP05": "blocked"}
-VARIANTS = [(topology, decoys) for topology in TOPOLOGIES for decoys in (True, False)]
+#: A topology with or without decoys; of one that has a single place for the log there is only one kind.
+VARIANTS = [
+    (topology, decoys) for topology in TOPOLOGIES for decoys in (True, False) if decoys or topology != "single_branch"
+]
 
 
 def _packages(told: Any) -> dict[str, str]:
@@ -95,7 +98,7 @@ def _places(made: RepositoryMission) -> dict[str, Path]:
     places = {"primary": made.root}
     if made.coordination is not None:
         places["coord"] = made.coord.path
-    return places | {name: lane.path for name, lane in made.lane_checkouts.items()}
+    return places | {name: made.lane(name).path for name in list(made.lane_checkouts)[:1]}
 
 
 def _ask(run: Run, missions: list[RepositoryMission], commands: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -220,7 +223,7 @@ def test_the_status_doctor_finds_claims_old_and_nothing_else(told: dict[tuple[st
 def test_next_and_the_doctors_find_the_mission_sound(
     told: dict[tuple[str, bool], Told], variant: tuple[str, bool]
 ) -> None:
-    topology, _ = variant
+    topology, decoys = variant
     said = told[variant]
     ahead = said.json("primary", "next")
     assert (ahead["preview_step"], ahead["wp_id"]) == ("implement", "WP03")
@@ -231,8 +234,8 @@ def test_next_and_the_doctors_find_the_mission_sound(
     workspaces = said.json("primary", "workspaces")
     assert (workspaces["healthy"], workspaces["husks"]) == (True, [])
     drifts = [each["error_code"] for each in said.json("primary", "coordination") if each["severity"] != "ok"]
-    # Released lanes of a coordinated mission do not check the log out, so that they have no place for a decoy.
-    assert drifts == (["LANE_SPARSE_CHECKOUT_DRIFT"] * 2 if topology == "lanes_with_coord" else [])
+    # Lanes of a coordinated mission do not check the log out, unless it is there to deceive.
+    assert drifts == (["LANE_SPARSE_CHECKOUT_DRIFT"] * 2 if topology == "lanes_with_coord" and decoys else [])
 
 
 # --- what the release gets wrong itself

@@ -113,7 +113,7 @@ def repository_mission(
             ``lanes_with_coord``, which keep the log on the coordination branch, in ``.worktrees/<slug>-coord``.
             A topology with lanes and neither ``lanes`` nor ``lane_manifest`` gets ``lane-a`` with all packages.
         decoys: put a log that is wrong in every other place; False leaves copies of the real one in lanes, and
-            nothing in the primary checkout of a ``coord`` topology.
+            nothing in the primary checkout of a ``coord`` topology, whose lanes then never check a log out.
         context: what becomes of the lanes' workspace contexts.
         lane_commits: commits of each lane branch over its base, to files of the lane's first work package.
         lane_manifest: writes ``lanes.json`` without branches and worktrees.
@@ -150,6 +150,9 @@ def repository_mission(
         for lane_id, wp_ids in chosen.items()
         if lane_id != PLANNING_LANE
     }
+    if made and coordinated and not decoys:
+        _hide_log(built, made)
+        repo.steps.configure("[extensions]\n\tworktreeConfig = true\n")
     if synchronized:
         place = repo.upstreams.get(repo.branch, repo.branch)
         tracking = f"refs/remotes/{repo.remote_name}/{place}"
@@ -287,6 +290,17 @@ def _lane(
         current_wp=active,
     )
     return Lane(repo, path, own, lane_id, context)
+
+
+def _hide_log(built: Mission, lanes: Mapping[str, Lane]) -> None:
+    """Have lanes never check the log and its snapshot out, as released ones of a coordinated mission do not."""
+    hidden = "".join(
+        f"!{path.relative_to(built.root).as_posix()}\n" for path in (built.paths.log, built.paths.snapshot)
+    )
+    for lane in lanes.values():
+        own = built.root / ".git" / "worktrees" / lane.path.name
+        put(f"{own}/info/sparse-checkout", f"/*\n{hidden}".encode())
+        put(f"{own}/config.worktree", b"[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = false\n")
 
 
 def _worktree(repo: Repository, name: str, branch: str) -> Path:
