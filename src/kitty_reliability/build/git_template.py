@@ -1,9 +1,7 @@
-"""Git's files written without git: objects, packs, indexes, references, worktree pointers (models: C3, C4, D1).
+"""A repository written without git: its objects, references, index and worktree pointers (models: C3, C4, D1).
 
-Real git is the builder that this stands in for, and the oracle that it is tested against: same content, identity
-and date give the same ids. What was written once in this process is kept in memory, keyed by what was asked: an
-object by its content, a tree by its files, a pack by its objects. Only what differs from place to place is made
-anew: the stat data in an index, the two pointers of a worktree, the address of the remote.
+Real git is the builder that this stands in for, and the oracle that it is tested against. Only what differs from place
+to place is made anew: the stat data in an index, the two pointers of a worktree, the address of the remote.
 
 A ``Ledger`` answers only while nobody else touched the repository (``sound``); after that real git takes over.
 """
@@ -12,14 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import sys
-import zlib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from hashlib import sha1
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from .git_objects import IDENTITY, Entry, Files, Packed, commit, index_of, pack, packed, put, trees_of
 
 __all__ = [
     "IDENTITY",
@@ -35,12 +31,7 @@ __all__ = [
     "put",
 ]
 
-#: Who commits; the configuration of a built repository says the same.
-IDENTITY: Final = ("Kitty Builder", "kitty@example.invalid")
-
-_KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
 _WINDOWS: Final = os.name == "nt"
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 #: Files that change what git makes of other files; git has to judge them.
 _SPECIAL: Final = frozenset([".gitattributes", ".gitignore", ".gitmodules", ".git"])
 #: What ``info/exclude`` of a built repository says, see ``repository.EXCLUDED``.
@@ -53,144 +44,12 @@ class NotPlainError(Exception):
     """The tree holds something that git has to look at itself."""
 
 
-class Packed(NamedTuple):
-    """An object as it stands in a pack."""
-
-    id: str
-    entry: bytes
-    crc: int
-
-
-class Entry(NamedTuple):
-    """A file in a tree: its mode, and the id of its blob."""
-
-    mode: int
-    id: str
-
-
 class Change(NamedTuple):
     """A commit to be made: what it writes over its parent's files."""
 
     message: str
     files: Mapping[str, bytes]
     seconds: int
-
-
-Files = dict[str, Entry]
-
-
-@lru_cache(maxsize=8192)
-def packed(kind: str, data: bytes) -> Packed:
-    """Return the object of ``kind`` (``commit``, ``tree`` or ``blob``) with content ``data``."""
-    name = sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest()
-    size = len(data) >> 4
-    head = bytearray([_KINDS[kind] << 4 | len(data) & 15])
-    while size:
-        head[-1] |= 0x80
-        head.append(size & 0x7F)
-        size >>= 7
-    entry = bytes(head) + zlib.compress(data, 1)
-    return Packed(name, entry, zlib.crc32(entry))
-
-
-@lru_cache(maxsize=1024)
-def _tree(files: tuple[tuple[str, Entry], ...]) -> tuple[Packed, ...]:
-    """Return the trees that hold ``files``; the root is the last."""
-    made: list[Packed] = []
-    folders: dict[str, list[tuple[str, Entry]]] = {}
-    rows: list[tuple[bytes, bytes]] = []
-    for path, entry in files:
-        folder, slash, rest = path.partition("/")
-        if slash:
-            folders.setdefault(folder, []).append((rest, entry))
-        else:
-            name = os.fsencode(path)
-            rows.append((name, b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.id)))
-    for folder, inside in folders.items():
-        made += _tree(tuple(inside))
-        name = os.fsencode(folder)
-        # Git sorts a directory as if its name ended with a slash.
-        rows.append((name + b"/", b"40000 %s\0" % name + bytes.fromhex(made[-1].id)))
-    return (*made, packed("tree", b"".join(row for _, row in sorted(rows))))
-
-
-def commit(tree: str, parents: Iterable[str], message: str, seconds: int) -> Packed:
-    """Return the commit of ``tree`` by the builder's identity, ``seconds`` after the epoch."""
-    who = f"{IDENTITY[0]} <{IDENTITY[1]}> {seconds} +0000"
-    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents), f"author {who}", f"committer {who}"]
-    return packed("commit", ("\n".join(lines) + f"\n\n{message}\n").encode())
-
-
-@lru_cache(maxsize=256)
-def pack(objects: tuple[Packed, ...]) -> tuple[str, bytes, bytes]:
-    """Return the name of a pack of ``objects``, the pack, and its index (format version 2)."""
-    offsets, offset = {}, 12
-    for item in objects:
-        offsets[item.id] = offset
-        offset += len(item.entry)
-    body = b"PACK" + struct.pack(">II", 2, len(objects)) + b"".join(item.entry for item in objects)
-    trailer = sha1(body, usedforsecurity=False).digest()
-    ordered = sorted(objects)
-    first = [0] * 256
-    for item in ordered:
-        first[int(item.id[:2], 16)] += 1
-    for number in range(1, 256):
-        first[number] += first[number - 1]
-    index = b"".join(
-        [
-            b"\xfftOc\0\0\0\2",
-            struct.pack(">256I", *first),
-            *(bytes.fromhex(item.id) for item in ordered),
-            struct.pack(f">{len(ordered)}I", *(item.crc for item in ordered)),
-            struct.pack(f">{len(ordered)}I", *(offsets[item.id] for item in ordered)),
-            trailer,
-        ]
-    )
-    return f"pack-{trailer.hex()}", body + trailer, index + sha1(index, usedforsecurity=False).digest()
-
-
-def _index(files: Files, stats: Mapping[str, os.stat_result]) -> bytes:
-    """Return an index (format version 2) with the true stat data, so that nothing looks changed."""
-    rows = []
-    for path in sorted(files, key=os.fsencode):
-        name, entry, stat = os.fsencode(path), files[path], stats[path]
-        # Git on Windows records no device, inode, owner or group.
-        where = (0, 0) if _WINDOWS else (stat.st_dev & 0xFFFFFFFF, stat.st_ino & 0xFFFFFFFF)
-        who = (0, 0) if _WINDOWS else (stat.st_uid, stat.st_gid)
-        made, changed = divmod(stat.st_ctime_ns, 10**9), divmod(stat.st_mtime_ns, 10**9)
-        row = struct.pack(
-            ">10I20sH",
-            *(made[0] & 0xFFFFFFFF, made[1], changed[0] & 0xFFFFFFFF, changed[1]),
-            *where, entry.mode, *who, stat.st_size & 0xFFFFFFFF, bytes.fromhex(entry.id), min(len(name), 0xFFF),
-        )  # fmt: skip
-        row += name
-        rows.append(row + b"\0" * (8 - len(row) % 8))
-    data = b"DIRC" + struct.pack(">II", 2, len(rows)) + b"".join(rows)
-    return data + sha1(data, usedforsecurity=False).digest()
-
-
-def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
-    """Write a file, with the directories that it needs, and return its stat.
-
-    A file that is there is cut after it was written, not before: ext4 brings one that was emptied first to the
-    disk when it is closed, which costs more than all else here.
-    """
-    try:
-        descriptor = os.open(path, _FLAGS, mode)
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, _FLAGS, mode)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        stat = os.fstat(descriptor)
-        if stat.st_size > len(data):
-            os.ftruncate(descriptor, len(data))
-            stat = os.fstat(descriptor)
-        return stat
-    finally:
-        os.close(descriptor)
 
 
 def _get(path: str) -> bytes:
@@ -365,7 +224,7 @@ class Ledger:
         put(f"{own}/gitdir", os.fsencode(path.as_posix()) + b"/.git\n")
         put(f"{path}/.git", b"gitdir: " + os.fsencode(own.replace(os.sep, "/")) + b"\n")
         stats = {name: self._check_out(str(path), name, entry) for name, entry in files.items()}
-        put(f"{own}/index", _index(files, stats))
+        put(f"{own}/index", index_of(files, stats))
 
     def flush(self) -> None:
         """Write packs, references and index, once for all steps before."""
@@ -380,7 +239,7 @@ class Ledger:
         self._keep("config", self.config)
         self._keep("packed-refs", _references(self.refs))
         if self._dirty:
-            self._keep("index", _index(*self._index))
+            self._keep("index", index_of(*self._index))
             self._dirty = False
         self._names = set(os.listdir(self.git))  # noqa: PTH208
 
@@ -395,7 +254,7 @@ class Ledger:
         return put(f"{root}/{path}", self._blobs[entry.id], 0o777 if entry.mode & 0o100 else 0o666)
 
     def _commit(self, files: Files, parents: list[str], message: str, seconds: int) -> str:
-        trees = _tree(tuple(sorted(files.items())))
+        trees = trees_of(tuple(sorted(files.items())))
         made = commit(trees[-1].id, parents, message, seconds)
         self._add(made, *trees)
         self._trees[made.id] = files

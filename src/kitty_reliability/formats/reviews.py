@@ -2,24 +2,33 @@
 
 A file is read into a typed value or refused with one word of ``ReviewFinding``: never a guess, never a traceback.
 What the value says is not decided here; which of artifact and event counts is the profile's business (RAC-004).
-How rows refer to artifacts is in ``ReviewReference`` (interop: section 1.7).
+Values are in ``review_model``, bytes in ``review_yaml``, references in ``review_references``; all are names here too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from .frontmatter import FrontmatterError, parse_yaml, split
 from .identifiers import is_safe_segment
-from .mission import MISSIONS_DIRECTORY
 from .profiles import CONTRACT_320, Profile
+from .review_model import (
+    EVENT_VERDICTS,
+    OVERRIDE,
+    AffectedFile,
+    EventVerdict,
+    ReviewArtifact,
+    ReviewFinding,
+    ReviewFormatError,
+    Verdict,
+    artifact_name,
+    cycle_number,
+)
+from .review_references import SENTINELS, ReferenceKind, ReviewReference, parse_reference
+from .review_yaml import encode_artifact, encode_frontmatter
 
 __all__ = [
     "EVENT_VERDICTS",
@@ -44,133 +53,7 @@ __all__ = [
     "read_artifact",
 ]
 
-_NAME: Final = re.compile(r"review-cycle-([1-9][0-9]{0,8})\.md\Z")
-_OVERRIDE: Final = "review_artifact_override_"
-#: Rows whose reference is one of these have no artifact.
-SENTINELS: Final = frozenset({"action-review-claim", "force-override"})
-
-
-class Verdict(StrEnum):
-    """What an artifact can say; not the words of events."""
-
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    ARBITER_OVERRIDE = "arbiter_override"
-    APPROVED_AFTER_ORCHESTRATOR_FIX = "approved_after_orchestrator_fix"
-
-
-class EventVerdict(StrEnum):
-    """What ``review_result`` and ``evidence.review`` of a row can say."""
-
-    APPROVED = "approved"
-    CHANGES_REQUESTED = "changes_requested"
-
-
-#: The event's word for each word of an artifact. The two overrides are shown as approvals and never emitted.
-EVENT_VERDICTS: Final[Mapping[Verdict, EventVerdict]] = {
-    verdict: EventVerdict.CHANGES_REQUESTED if verdict is Verdict.REJECTED else EventVerdict.APPROVED
-    for verdict in Verdict
-}
-
-
-class ReviewFinding(StrEnum):
-    """Why an artifact, a directory of artifacts or a reference was refused."""
-
-    UNREADABLE = "unreadable"
-    NOT_UTF8 = "not-utf8"
-    CONFLICT_MARKERS = "conflict-markers"
-    NO_FRONTMATTER = "no-frontmatter"
-    BAD_YAML = "bad-yaml"
-    MISSING_FIELD = "missing-field"
-    WRONG_TYPE = "wrong-type"
-    UNSAFE_SEGMENT = "unsafe-segment"
-    UNKNOWN_VERDICT = "unknown-verdict"
-    EMPTY_BODY = "empty-body"
-    UNNUMBERED_SIBLING = "unnumbered-sibling"
-    BAD_REFERENCE = "bad-reference"
-
-
-class ReviewFormatError(ValueError):
-    """A review artifact or a reference to one is not what it should be.
-
-    Arguments:
-        finding: the word; ``problem``: the sentence; ``field``: the key that it is about, empty when none.
-    """
-
-    def __init__(self, finding: ReviewFinding, problem: str, *, field: str = "") -> None:
-        self.finding = finding
-        self.problem = problem
-        self.field = field
-        super().__init__(f"{finding}: {problem}")
-
-
-@dataclass(frozen=True, slots=True)
-class AffectedFile:
-    """A file that a review speaks about; ``line_range`` as ``10-20``."""
-
-    path: str
-    line_range: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewArtifact:
-    """One review as its file says it. ``verdict`` None: the file gives none, as in 3.2.7; ``extra``: other keys."""
-
-    cycle_number: int
-    mission_slug: str
-    wp_id: str
-    reviewer_agent: str
-    reviewed_at: str
-    body: str
-    verdict: Verdict | None = None
-    affected_files: tuple[AffectedFile, ...] = ()
-    reproduction_command: str | None = None
-    override_actor: str | None = None
-    override_reason: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def has_complete_override(self) -> bool:
-        """Whether actor and reason of an override are both there and not blank (RAC-005)."""
-        return bool((self.override_actor or "").strip() and (self.override_reason or "").strip())
-
-    def frontmatter(self) -> dict[str, Any]:
-        """Return the keys of the file with their values."""
-        values: dict[str, Any] = {
-            "affected_files": [
-                {"path": item.path} | ({} if item.line_range is None else {"line_range": item.line_range})
-                for item in self.affected_files
-            ],
-            "cycle_number": self.cycle_number,
-            "mission_slug": self.mission_slug,
-            "reproduction_command": self.reproduction_command,
-            "reviewed_at": self.reviewed_at,
-            "reviewer_agent": self.reviewer_agent,
-            "wp_id": self.wp_id,
-        }
-        optional = {
-            "verdict": None if self.verdict is None else str(self.verdict),
-            f"{_OVERRIDE}actor": self.override_actor,
-            f"{_OVERRIDE}reason": self.override_reason,
-        }
-        values |= {key: value for key, value in optional.items() if value is not None}
-        return {**values, **self.extra}
-
-
 # --- names
-
-
-def artifact_name(number: int) -> str:
-    """Return ``review-cycle-<number>.md``; ValueError for a number below 1."""
-    if number < 1:
-        raise ValueError(f"review cycles are numbered from 1, not {number}")
-    return f"review-cycle-{number}.md"
-
-
-def cycle_number(name: str) -> int | None:
-    """Return the number in an artifact's name, None for any other name (``-0``, ``-01``, ``-final``)."""
-    match = _NAME.match(name)
-    return int(match[1]) if match else None
 
 
 def cycles(directory: Path) -> dict[int, Path]:
@@ -201,77 +84,6 @@ def next_cycle_number(directory: Path) -> int:
             raise ReviewFormatError(ReviewFinding.UNNUMBERED_SIBLING, f"{path.name} has no cycle number")
         taken.append(number)
     return max(taken) + 1
-
-
-# --- bytes
-
-
-_NEVER_FOLD: Final = 1 << 30
-
-
-class _Dumper(yaml.SafeDumper):
-    # Only blocks, at the margin of their key, as real artifacts have them.
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, indentless)
-
-
-def _represent_text(dumper: Any, text: str) -> Any:
-    # A line of its own may be three dashes, which would end the frontmatter for those who look for them.
-    style = '"' if text and text.splitlines() != [text] else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
-# By the rules of YAML 1.2 ``yes`` is a text and 1e5 a number; for 1.1 it is the other way round. Texts that are
-# something else to one of the two are quoted, except the words, which every known reader takes for texts.
-_Dumper.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
-    for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("int", r"^[-+]?(?:0o?[0-7]+|0x[0-9a-fA-F]+|[0-9]+)$", "-+0123456789"),
-    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-):
-    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
-
-
-def encode_frontmatter(values: Mapping[str, Any], body: str) -> bytes:
-    """Return a file of ``values``, a blank line and ``body``. No rule is enforced.
-
-    Keys stand in alphabetical order, but those of an override come last, as released writers have it.
-
-    Raises:
-        UnicodeEncodeError: a lone surrogate, which no file can hold.
-    """
-    _require_utf8(values)
-    # What overrides a review is put after what the review said.
-    ordered = {key: values[key] for key in sorted(values, key=lambda key: (key.startswith(_OVERRIDE), key))}
-    # Only the outermost keys are sorted: in an affected file the path comes first.
-    text = yaml.dump(
-        ordered, Dumper=_Dumper, width=_NEVER_FOLD, allow_unicode=True, default_flow_style=False, sort_keys=False
-    )
-    # The dumper leaves a blank where the value of a key is empty.
-    text = re.sub(r"(?m)^((?:- )?[A-Za-z_]+:) $", r"\1", text)
-    return (f"---\n{text}---\n" + (f"\n{body}" if body else "")).encode()
-
-
-def encode_artifact(artifact: ReviewArtifact) -> bytes:
-    """Return the bytes of an artifact, in the layout of released writers."""
-    return encode_frontmatter(artifact.frontmatter(), artifact.body)
-
-
-def _require_utf8(value: Any) -> None:
-    if isinstance(value, str):
-        value.encode()
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _require_utf8(key)
-            _require_utf8(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _require_utf8(item)
 
 
 # --- reading
@@ -350,7 +162,7 @@ class _Reader:
         if command is not None and not isinstance(command, str):
             raise _wrong("reproduction_command", "is not a text")
         files = self.files(values.pop("affected_files", []))
-        actor, reason = (self.override(values.pop(f"{_OVERRIDE}{key}", None), key) for key in ("actor", "reason"))
+        actor, reason = (self.override(values.pop(f"{OVERRIDE}{key}", None), key) for key in ("actor", "reason"))
         verdict = self.verdict(values)
         body = self.parts[1].lstrip("\n")
         if self.strict:
@@ -403,7 +215,7 @@ class _Reader:
         if value is None or isinstance(value, str):
             return value
         if self.strict:
-            raise _wrong(f"{_OVERRIDE}{key}", "is not a text")
+            raise _wrong(f"{OVERRIDE}{key}", "is not a text")
         return None
 
     def verdict(self, values: dict[str, Any]) -> Verdict | None:
@@ -420,74 +232,3 @@ class _Reader:
 
 def _wrong(key: str, problem: str) -> ReviewFormatError:
     return ReviewFormatError(ReviewFinding.WRONG_TYPE, f"{key} {problem}", field=key)
-
-
-# --- references
-
-
-class ReferenceKind(StrEnum):
-    """The four things that ``review_ref`` and ``review_result.reference`` can be."""
-
-    ARTIFACT = "review-cycle"
-    FEEDBACK = "feedback"
-    SENTINEL = "sentinel"
-    PATH = "path"
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewReference:
-    """A reference. ``segments`` are mission, work package file's stem and name; empty for sentinels and paths, and
-    for a legacy ``feedback://`` that is malformed, which resolves to nothing and is no error.
-    """
-
-    kind: ReferenceKind
-    text: str
-    segments: tuple[str, ...] = ()
-
-    @classmethod
-    def to(cls, mission_slug: str, stem: str, number: int) -> ReviewReference:
-        """Return the reference to artifact ``number`` of a work package; ReviewFormatError for unsafe names."""
-        return parse_reference(f"review-cycle://{mission_slug}/{stem}/{artifact_name(number)}")
-
-    def __str__(self) -> str:
-        return self.text
-
-    @property
-    def number(self) -> int | None:
-        """The cycle number, None when the reference names no artifact."""
-        return cycle_number(self.segments[2]) if self.kind is ReferenceKind.ARTIFACT else None
-
-    def path(self, root: Path, git_directory: Path | None = None) -> Path | None:
-        """Return where the file would be, None for sentinels; ``git_directory``: where legacy feedback lies."""
-        if self.kind is ReferenceKind.PATH:
-            return root / self.text
-        if not self.segments:
-            return None
-        slug, stem, name = self.segments
-        if self.kind is ReferenceKind.ARTIFACT:
-            return root / MISSIONS_DIRECTORY / slug / "tasks" / stem / name
-        return (git_directory or root / ".git") / "spec-kitty" / "feedback" / slug / stem / name
-
-
-def parse_reference(text: str) -> ReviewReference:
-    """Return what a reference is.
-
-    Raises:
-        ReviewFormatError: BAD_REFERENCE for a ``review-cycle://`` without exactly three safe segments, the last of
-            them an artifact's name; also for a blank text.
-    """
-    value = text.strip()
-    if not value:
-        raise ReviewFormatError(ReviewFinding.BAD_REFERENCE, "the reference is blank")
-    if value in SENTINELS:
-        return ReviewReference(ReferenceKind.SENTINEL, value)
-    scheme, separator, rest = value.partition("://")
-    if not separator or scheme not in ("review-cycle", "feedback"):
-        return ReviewReference(ReferenceKind.PATH, value)
-    segments = tuple(rest.split("/"))
-    sound = len(segments) == 3 and all(is_safe_segment(segment) for segment in segments)
-    if scheme == "feedback":
-        return ReviewReference(ReferenceKind.FEEDBACK, value, segments if sound else ())
-    if not sound or cycle_number(segments[2]) is None:
-        raise ReviewFormatError(ReviewFinding.BAD_REFERENCE, f"{value!r:.200} is not review-cycle://mission/stem/name")
-    return ReviewReference(ReferenceKind.ARTIFACT, value, segments)
