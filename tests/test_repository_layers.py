@@ -222,6 +222,15 @@ TOUCHES: list[Callable[[Repository], Any]] = [
     lambda made: made.commit(files={"sub/.worktrees/x": "x\n", ".kittify/locks/y": "y\n", "sub/z": "z\n"}),
     lambda made: (made.root / "README.md").write_text("# More\n", encoding="utf-8"),
     lambda made: made.git(f"--git-dir={made.remote}", "update-ref", "refs/heads/else", "main"),
+    lambda made: [
+        (made.root / ".git" / "info" / "attributes").write_text("*.txt text\n", encoding="utf-8"),
+        (made.root / "dos.txt").write_bytes(b"stored with one character less\r\n"),
+    ],
+    # No reflog: nothing but the reference itself tells.
+    lambda made: made.git(
+        *("-c", "core.logAllRefUpdates=false", "update-ref", "refs/heads/main"),
+        made.git("commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "x").strip(),
+    ),
 ]
 
 
@@ -445,7 +454,7 @@ def test_a_remote_is_not_made_over_something(tmp_path: Path) -> None:
 
     with pytest.raises(BuildError, match=r"repo\.git is a git repository already"):
         repository(tmp_path / "repo", remote=True)
-    with pytest.raises(BuildError, match=r"'or\\nigin' is not a plain name"):
+    with pytest.raises(BuildError, match=r"'or\\nigin' is not a name that git takes for a remote"):
         repository(tmp_path / "other", remote="or\nigin")
     assert not (tmp_path / "repo").exists()
     assert not (tmp_path / "other").exists()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .errors import BuildError
 from .git_template import Change
 from .mission import PROJECT_CONFIG
+from .names import quoted, require_reference
 
 if TYPE_CHECKING:
     from .repository import Repository
@@ -31,7 +32,7 @@ __all__ = [
 
 def tracking_section(branch: str, remote: str, upstream: str) -> str:
     """Return the part of ``.git/config`` that has ``branch`` track ``upstream`` of ``remote``."""
-    return f'[branch "{branch}"]\n\tremote = {remote}\n\tmerge = refs/heads/{upstream}\n'
+    return f"[branch {quoted(branch)}]\n\tremote = {quoted(remote)}\n\tmerge = {quoted(f'refs/heads/{upstream}')}\n"
 
 
 def diverge(
@@ -63,7 +64,7 @@ def diverge(
     if remote_tip != tip or repo.steps.tip(tracking) != tip:
         repo.steps.publish(f"refs/heads/{branch}", upstream, tracking)
     if behind:
-        repo.steps.grow_remote(upstream, [_commit(repo, "remote", number) for number in range(1, behind + 1)])
+        repo.grow_remote(upstream, [_commit(repo, "remote", number) for number in range(1, behind + 1)])
         if fetched:
             repo.steps.fetch(upstream, tracking)
     if ahead:
@@ -87,6 +88,9 @@ def retarget(
     """
     branch = branch or repo.branch
     _places(repo, branch)
+    for kind, name in (("branch", upstream), ("remote", remote)):
+        if name is not None:
+            require_reference(kind, name)
     repo.leave()
     _tip(repo, branch)
     if remote is not None:
@@ -103,6 +107,7 @@ def retarget(
 
 def unborn(repo: Repository, branch: str = "unborn") -> Repository:
     """Check out a branch that has no commit yet; the tracked files go from the work tree."""
+    require_reference("branch", branch)
     repo.leave()
     repo.git("switch", "--quiet", "--orphan", branch)
     return repo

@@ -26,6 +26,8 @@ class Clock:
     ) -> None:
         if start.tzinfo is None:
             raise ValueError("a clock needs a start with a time zone")
+        if start.timestamp() < 0:
+            raise ValueError("a clock cannot start before 1970: neither ids nor git have such moments")
         self.now = start
         self.step = step
 

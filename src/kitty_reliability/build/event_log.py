@@ -105,11 +105,16 @@ class EventLog:
             keys: keys to set, whatever they are: ``actor=``, ``at=``, ``from_lane=``, ``review_result=`` ...
 
         Raises:
-            BuildError: unknown lane, or an edge that needs ``force`` or ``illegal``.
+            BuildError: unknown lane, or an edge that needs ``force`` or ``illegal``; no force leads to ``genesis`` or
+                ``uninitialized``.
         """
         target = _lane(to)
         source = _lane(keys["from_lane"]) if "from_lane" in keys else self.lanes.get(work_package, Lane.GENESIS)
         legal = (source, target) in EDGES
+        if force and not illegal and target in (Lane.GENESIS, Lane.UNINITIALIZED):
+            raise BuildError(
+                f"{work_package}: {source} -> {target} cannot be forced; say illegal=True for a row that should not exist"
+            )
         if not (legal or force or illegal):
             raise BuildError(
                 f"{work_package}: {source} -> {target} is not in the lane table; "
@@ -330,6 +335,8 @@ class EventLog:
         }
 
     def _add(self, row: dict[str, Any], drop: Iterable[str] = ()) -> EventLog:
+        if isinstance(drop, str):
+            raise BuildError(f"drop is a list of keys, not the text {drop!r}")
         for key in drop:
             row.pop(key, None)
         line = encode_row(row)
@@ -356,6 +363,8 @@ class EventLog:
 
 
 def _lane(text: str) -> Lane:
+    if not isinstance(text, str):
+        raise BuildError(f"{text!r} is not the name of a lane, such as 'planned'")
     try:
         return lane_from_input(text)
     except UnknownLaneError as error:

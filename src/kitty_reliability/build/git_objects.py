@@ -12,17 +12,15 @@ import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha1
-from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["IDENTITY", "Entry", "Files", "Packed", "commit", "index_of", "pack", "packed", "put", "trees_of"]
+__all__ = ["IDENTITY", "Entry", "Files", "Packed", "commit", "index_of", "pack", "packed", "trees_of"]
 
 #: Who commits; the configuration of a built repository says the same.
 IDENTITY: Final = ("Kitty Builder", "kitty@example.invalid")
 
 _KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
 _WINDOWS: Final = os.name == "nt"
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Packed(NamedTuple):
@@ -131,27 +129,3 @@ def index_of(files: Files, stats: Mapping[str, os.stat_result]) -> bytes:
         rows.append(row + b"\0" * (8 - len(row) % 8))
     data = b"DIRC" + struct.pack(">II", 2, len(rows)) + b"".join(rows)
     return data + sha1(data, usedforsecurity=False).digest()
-
-
-def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
-    """Write a file, with the directories that it needs, and return its stat.
-
-    A file that is there is cut after it was written, not before: ext4 brings one that was emptied first to the
-    disk when it is closed, which costs more than all else here.
-    """
-    try:
-        descriptor = os.open(path, _FLAGS, mode)
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, _FLAGS, mode)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        stat = os.fstat(descriptor)
-        if stat.st_size > len(data):
-            os.ftruncate(descriptor, len(data))
-            stat = os.fstat(descriptor)
-        return stat
-    finally:
-        os.close(descriptor)

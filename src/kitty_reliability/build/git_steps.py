@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import BuildError
 from .git_objects import IDENTITY
 from .git_template import Change
 
@@ -46,8 +47,15 @@ class Steps:
         git = self._repo.git
         before = start or git("rev-parse", ref).strip()
         git("fast-import", "--quiet", stdin=_stream(ref, changes, before))
-        if git("symbolic-ref", "--quiet", "HEAD", check=False).strip() == ref:
-            git("read-tree", "-m", "-u", before, ref)
+        # The main checkout or a linked one; empty when the branch is checked out nowhere.
+        where = git("for-each-ref", "--format=%(worktreepath)", ref)[:-1]
+        if where:
+            try:
+                git("update-index", "-q", "--refresh", check=False, cwd=Path(where))
+                git("read-tree", "-m", "-u", before, ref, cwd=Path(where))
+            except BuildError:
+                git("update-ref", ref, before)
+                raise
         return git("rev-parse", ref).strip()
 
     def grow_remote(self, ref: str, changes: Iterable[Change]) -> str:

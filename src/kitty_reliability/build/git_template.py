@@ -9,13 +9,13 @@ A ``Ledger`` answers only while nobody else touched the repository (``sound``); 
 from __future__ import annotations
 
 import os
-import re
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from .git_objects import IDENTITY, Entry, Files, Packed, commit, index_of, pack, packed, put, trees_of
+from .files import put
+from .git_looking import NotPlainError, as_known, look, require_files
+from .git_objects import IDENTITY, Entry, Files, Packed, commit, index_of, pack, packed, trees_of
 
 __all__ = [
     "IDENTITY",
@@ -30,18 +30,6 @@ __all__ = [
     "packed",
     "put",
 ]
-
-_WINDOWS: Final = os.name == "nt"
-#: Files that change what git makes of other files; git has to judge them.
-_SPECIAL: Final = frozenset([".gitattributes", ".gitignore", ".gitmodules", ".git"])
-#: What ``info/exclude`` of a built repository says, see ``repository.EXCLUDED``.
-_IGNORED: Final = re.compile(
-    r"(?:.*/)?\.worktrees$|\.kittify/(workspaces$|sync-state\.json$|legacy|runtime$|merge|projects$|locks$)"
-)
-
-
-class NotPlainError(Exception):
-    """The tree holds something that git has to look at itself."""
 
 
 class Change(NamedTuple):
@@ -91,6 +79,8 @@ class Ledger:
         self._have: set[str] = set()
         self._parents: dict[str, str] = {}
         self._names: set[str] = set()
+        #: What is checked out in a linked worktree, whose files and index are not known here.
+        self._elsewhere: set[str] = set()
         self._keep("HEAD", f"ref: {head}\n".encode())
         self._keep("config", config)
         self._keep("info/exclude", exclude)
@@ -150,7 +140,7 @@ class Ledger:
         else:
             for path, data in (only or {}).items():
                 put(f"{self.root}/{path}", data)
-            files, stats = self._look()
+            files, stats = look(self.root, self._blob)
         parent = self.refs.get(self.head)
         made = self._commit(files, [parent] if parent else [], message, seconds)
         self._index, self._dirty = (files, stats), True
@@ -159,13 +149,16 @@ class Ledger:
 
     def grow(self, ref: str, changes: Iterable[Change], start: str | None = None) -> str:
         """Add commits to a branch, in the work tree too when it is the one checked out."""
+        if ref in self._elsewhere:
+            raise NotPlainError(ref)
         tip = start or self.refs[ref]
         before = self._trees[tip]
         made = list(changes)
+        require_files(before, _paths(made))
         files, stats = self._index
         if ref == self.head:
-            for path in {path for change in made for path in change.files}:
-                if path not in files and os.path.lexists(f"{self.root}/{path}"):
+            for path in _paths(made):
+                if not as_known(self.root, path, stats.get(path)):
                     raise NotPlainError(path)
         for change in made:
             tip = self._change(tip, change)
@@ -183,6 +176,8 @@ class Ledger:
     def grow_remote(self, ref: str, changes: Iterable[Change]) -> str:
         """Add commits to a branch of the remote."""
         tip = self.remote_refs[ref]
+        changes = list(changes)
+        require_files(self._trees[tip], _paths(changes))
         kept = self._local, self._unsent, self._have
         # What this side has is no reason not to send it: the remote may lack it.
         self._local, self._unsent, self._have = {}, {}, set()
@@ -218,6 +213,7 @@ class Ledger:
     def worktree(self, path: Path, branch: str) -> None:
         """Check a branch out in a linked worktree; its two pointers are absolute."""
         own = f"{self.git}/worktrees/{path.name}"
+        self._elsewhere.add(f"refs/heads/{branch}")
         files = self._trees[self.refs[f"refs/heads/{branch}"]]
         put(f"{own}/HEAD", f"ref: refs/heads/{branch}\n".encode())
         put(f"{own}/commondir", b"../..\n")
@@ -281,34 +277,9 @@ class Ledger:
         for item in objects:
             self._local[item.id] = self._unsent[item.id] = item
 
-    def _look(self) -> tuple[Files, dict[str, os.stat_result]]:
-        """Return what ``git add --all`` would stage.
 
-        Raises:
-            NotPlainError: there is a link, an attribute file, a nested repository or the like.
-        """
-        files: Files = {}
-        stats: dict[str, os.stat_result] = {}
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            with os.scandir(f"{self.root}/{folder}") as found:
-                for item in found:
-                    path = folder + item.name
-                    if path == ".git" or _IGNORED.match(path):
-                        continue
-                    if item.name in _SPECIAL or (sys.platform == "darwin" and not item.name.isascii()):
-                        raise NotPlainError(path)
-                    if item.is_dir(follow_symlinks=False):
-                        folders.append(f"{path}/")
-                    elif item.is_file(follow_symlinks=False):
-                        stat = Path(item.path).stat()
-                        mode = 0o100755 if stat.st_mode & 0o100 and not _WINDOWS else 0o100644
-                        files[path] = Entry(mode, self._blob(Path(item.path).read_bytes()))
-                        stats[path] = stat
-                    else:
-                        raise NotPlainError(path)
-        return files, stats
+def _paths(changes: Iterable[Change]) -> set[str]:
+    return {path for change in changes for path in change.files}
 
 
 def _references(refs: Mapping[str, str]) -> bytes:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kitty_reliability.formats.lane_manifest import PLANNING_LANE, lane_branch, mission_branch
 from kitty_reliability.formats.lanes import Lane as LaneState
-from kitty_reliability.formats.mission import TOPOLOGIES, encode_meta
+from kitty_reliability.formats.mission import encode_meta
 from kitty_reliability.formats.workspace import WorkspaceContext
 
 from .clock import Clock
 from .errors import BuildError
 from .event_log import ROUTES, EventLog
-from .git_template import put
+from .files import put
 from .identifiers import Identifiers
+from .lane_plan import plan_lanes, require_context, require_free
 from .mission import Mission, WorkPackage, mission, one_of
 from .worktrees import Checkout, Lane
 
@@ -34,7 +35,6 @@ __all__ = ["DECOY", "RepositoryMission", "repository_mission"]
 #: Who acts in a decoy.
 DECOY: Final = "decoy"
 
-_LANE_ID: Final = re.compile(r"lane-[a-z]+\Z")
 _CONTEXTS: Final = {
     "fresh": Lane.fresh_context,
     "stale": Lane.stale_context,
@@ -42,6 +42,9 @@ _CONTEXTS: Final = {
     "missing": Lane.missing_context,
     "unreadable": Lane.unreadable_context,
 }
+
+#: What `build.mission` takes beyond what is said here.
+_OPTIONS: Final = frozenset(mission.__kwdefaults__ or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +123,22 @@ def repository_mission(
 
     Raises:
         BuildError: lanes that the topology does not have, a work package in no mission or in two lanes, a lane id
-            that is none, and what ``build.mission`` raises.
+            that is none, a context that the lanes cannot have, an option that there is not, a branch or a worktree
+            that is there already, and what ``build.mission`` raises.
     """
     work_packages = one_of(work_packages, wps)
     topology = topology or ("lanes" if lanes is not None else "single_branch")
-    chosen = _lanes(topology, lanes, lane_manifest, work_packages)
+    chosen = plan_lanes(topology, lanes, lane_manifest, work_packages)
     if context not in _CONTEXTS:
         raise BuildError(f"unknown context {context!r}; known: {', '.join(_CONTEXTS)}")
+    require_context(chosen, context, lane_commits)
+    unknown = sorted(options.keys() - _OPTIONS)
+    if unknown:
+        raise BuildError(f"a mission has no option {unknown[0]!r}; known: {', '.join(sorted(_OPTIONS))}")
     options.setdefault("clock", repo.clock)
     repo.begin()
     synchronized = _synchronized(repo)
+    config_is_new = not (repo.root / ".kittify").exists()
     built = mission(
         repo.root,
         work_packages,
@@ -138,17 +147,24 @@ def repository_mission(
         lane_manifest=lane_manifest if lanes is None and lane_manifest is not None else chosen or None,
         **options,
     )
-    branch = mission_branch(built.slug)
+    branch = mission_branch(built.slug, built.log.mission_id)
     coordinated = topology in ("coord", "lanes_with_coord")
     if coordinated:
         branch = _coordinate(built, branch, options.get("meta_drop", ()))
+    names = [lane_id for lane_id in chosen if lane_id != PLANNING_LANE]
+    require_free(
+        repo,
+        [built.directory, *([repo.root / ".kittify"] if config_is_new else [])],
+        [*([branch] if coordinated or chosen else []), *(lane_branch(branch, lane_id) for lane_id in names)],
+        [f"{built.slug}-{name}" for name in [*names, *(["coord"] if coordinated else [])]],
+    )
     base, coordination = _commit_log(repo, built, branch, coordinated=coordinated, apart=bool(chosen), decoys=decoys)
     if chosen and not coordinated:
         repo.steps.point(f"refs/heads/{branch}", base)
     made = {
         lane_id: _lane(repo, built, branch, base, lane_id, wp_ids, lane_commits)
         for lane_id, wp_ids in chosen.items()
-        if lane_id != PLANNING_LANE
+        if lane_id in names
     }
     if made and coordinated and not decoys:
         _hide_log(built, made)
@@ -166,38 +182,6 @@ def repository_mission(
     )  # fmt: skip
     repo.missions.append(result)
     return result
-
-
-def _lanes(
-    topology: str,
-    lanes: Mapping[str, Sequence[str]] | None,
-    lane_manifest: Mapping[str, Sequence[str]] | None,
-    work_packages: Mapping[str, Any] | None,
-) -> dict[str, list[str]]:
-    """Return the lanes to be built; everything about them that can be wrong is found here."""
-    known = ["WP01"] if work_packages is None else list(work_packages)
-    if topology not in TOPOLOGIES:
-        raise BuildError(f"unknown topology {topology!r}; known: {', '.join(TOPOLOGIES)}")
-    has_lanes = topology in ("lanes", "lanes_with_coord")
-    if lanes is None:
-        return {"lane-a": known} if has_lanes and lane_manifest is None else {}
-    if lane_manifest is not None:
-        raise BuildError("lanes= builds lanes and writes their manifest; give lanes= or lane_manifest=, not both")
-    if not has_lanes:
-        raise BuildError(f"topology {topology!r} has no lanes; use 'lanes' or 'lanes_with_coord'")
-    seen: dict[str, str] = {}
-    for lane_id, wp_ids in lanes.items():
-        if not _LANE_ID.match(lane_id):
-            raise BuildError(f"{lane_id!r} is not a lane id such as lane-a")
-        if not wp_ids:
-            raise BuildError(f"{lane_id} has no work package")
-        for wp_id in wp_ids:
-            if wp_id not in known:
-                raise BuildError(f"{lane_id}: the mission has no work package {wp_id!r}")
-            if wp_id in seen:
-                raise BuildError(f"{wp_id} is in {seen[wp_id]} and in {lane_id}")
-            seen[wp_id] = lane_id
-    return {lane_id: list(wp_ids) for lane_id, wp_ids in lanes.items()}
 
 
 def _synchronized(repo: Repository) -> bool:

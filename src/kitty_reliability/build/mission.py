@@ -35,6 +35,12 @@ build_id: 00000000-0000-4000-8000-000000000001}
 """
 
 
+_LISTS: Final = ("dependencies", "owned_files", "subtasks", "drop")
+_BOOTSTRAPS: Final = ("genesis", "planned")
+#: Room for what other names have around a slug, in a file system that takes 255.
+_LONGEST: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class WorkPackage:
     """What a work package is, when a lane alone does not say enough.
@@ -55,6 +61,11 @@ class WorkPackage:
     frontmatter: Mapping[str, Any] = field(default_factory=dict)
     drop: Iterable[str] = ()
     file: bool = True
+
+    def __post_init__(self) -> None:
+        for name in _LISTS:
+            if isinstance(getattr(self, name), str):
+                raise BuildError(f"{name} is a list of texts, not the text {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +99,15 @@ class Mission:
         return {wp: str(lane) for wp, lane in self.log.lanes.items()}
 
     def task_file(self, work_package: str) -> Path:
-        """Return the path of a work package's file."""
-        return self.paths.tasks / _file_name(work_package, self.work_packages[work_package])
+        """Return the path of a work package's file; BuildError when there is no such work package."""
+        return self.paths.tasks / _file_name(work_package, self.package(work_package))
+
+    def package(self, work_package: str) -> WorkPackage:
+        """Return what a work package was built as; BuildError when there is none."""
+        if work_package not in self.work_packages:
+            known = ", ".join(self.work_packages) or "none"
+            raise BuildError(f"mission {self.slug} has no work package {work_package!r}; it has: {known}")
+        return self.work_packages[work_package]
 
     def wp(self, work_package: str) -> WorkPackageVerbs:
         """Return the verbs of a work package: ``m.wp("WP01").claim().start()``; BuildError when there is none."""
@@ -126,7 +144,7 @@ def mission(
             left out. ``"genesis"`` writes no row.
         wps: the same, for who likes it short.
         slug: the directory's name; ``<name>-<first eight of the id>`` when left out.
-        seed: what the ids are drawn from; two missions in one repository need two names or two seeds.
+        seed: what the ids are drawn from; two missions in one repository need two names, or two moments.
         topology: one of ``formats.mission.TOPOLOGIES``.
         meta, meta_drop: keys of ``meta.json`` to set and to leave out.
         actor, reviewer: who works and who reviews.
@@ -139,19 +157,23 @@ def mission(
         log: False writes no log file.
 
     Raises:
-        BuildError: an unknown lane, an illegal route, an unsafe slug, a wrong work package id or topology, a
-            mission that is there already.
+        BuildError: an unknown lane, an illegal route, an unsafe slug, a wrong work package id or topology, lanes
+            with other work packages, a value that no file can hold, a mission that is there already.
     """
     work_packages = one_of(work_packages, wps)
     if topology not in TOPOLOGIES:
         raise BuildError(f"unknown topology {topology!r}; known: {', '.join(TOPOLOGIES)}")
+    if bootstrap not in _BOOTSTRAPS:
+        raise BuildError(f"unknown bootstrap {bootstrap!r}; known: {', '.join(_BOOTSTRAPS)}")
     clock = clock or Clock()
     ids = Identifiers(f"{seed}:{name}")
     mission_id = ids.ulid(clock.now)
     chosen = slug if slug is not None else f"{name}-{mid8(mission_id)}"
-    if not is_safe_segment(chosen):
-        raise BuildError(f"slug {chosen!r} is not one safe path segment; write hostile names by hand")
-    paths = MissionPaths.under(Path(root), chosen)
+    if not is_safe_segment(chosen) or len(chosen) > _LONGEST:
+        problem = f"is not one safe path segment of at most {_LONGEST} characters"
+        raise BuildError(f"slug {chosen!r:.99} {problem}; write hostile names by hand")
+    # Absolute: whoever goes on with the log may have gone to another directory.
+    paths = MissionPaths.under(Path(root).absolute(), chosen)
     packages = _packages({"WP01": "planned"} if work_packages is None else work_packages)
     values = _meta(chosen, mission_id, topology, clock, meta or {}, meta_drop)
     events = EventLog(
@@ -168,18 +190,16 @@ def mission(
         events.route(wp_id, _route(wp_id, package.lane), illegal=illegal)
     # Everything that can be wrong is known by now; only then something is written.
     built = Mission(paths, values.get("mission_id") or mission_id, values, events, packages)
+    contents = _contents(built, tasks, lane_manifest, clock)
     try:
         paths.tasks.mkdir(parents=True)
     except FileExistsError:
-        raise BuildError(f"mission {chosen!r} exists already; give it another name or seed") from None
+        raise BuildError(f"mission {chosen!r} exists already; give it another name or slug") from None
+    except OSError as error:
+        raise BuildError(f"{paths.tasks} cannot be made: {error.strerror}; give another root") from None
     _project_files(paths.root)
-    paths.meta.write_bytes(encode_meta(values))
-    (paths.directory / "tasks.md").write_bytes((tasks or f"# Tasks of {chosen}\n").encode())
-    for wp_id, package in packages.items():
-        if package.file:
-            (paths.tasks / _file_name(wp_id, package)).write_bytes(_task_file(wp_id, package))
-    if lane_manifest is not None:
-        paths.lanes.write_bytes(_manifest(built, lane_manifest, clock))
+    for path, data in contents.items():
+        path.write_bytes(data)
     if log:
         events.flush()
     return built
@@ -196,12 +216,40 @@ def one_of(
 
 
 def _packages(given: Mapping[str, str | Sequence[str] | WorkPackage]) -> dict[str, WorkPackage]:
+    if not isinstance(given, Mapping):
+        raise BuildError(f"work packages are a mapping such as {{'WP01': 'planned'}}, not {given!r}")
     packages = {}
     for wp_id, what in given.items():
-        if not is_work_package_id(wp_id):
+        if not isinstance(wp_id, str) or not is_work_package_id(wp_id):
             raise BuildError(f"{wp_id!r} is not a work package id such as WP01")
-        packages[wp_id] = what if isinstance(what, WorkPackage) else WorkPackage(what)
+        package = what if isinstance(what, WorkPackage) else WorkPackage(what)
+        if not isinstance(package.lane, str | Sequence):
+            raise BuildError(f"{wp_id} is in a lane such as 'planned', or went through a list of them, not {what!r}")
+        packages[wp_id] = package
     return packages
+
+
+def _contents(
+    built: Mission, tasks: str | None, lanes: Mapping[str, Sequence[str]] | None, clock: Clock
+) -> dict[Path, bytes]:
+    """Return the files of a mission but its log; what cannot be written is found here."""
+    paths = built.paths
+    try:
+        contents = {
+            paths.meta: encode_meta(built.meta),
+            paths.directory / "tasks.md": (tasks or f"# Tasks of {built.slug}\n").encode(),
+        }
+        for wp_id, package in built.work_packages.items():
+            if package.file:
+                contents[paths.tasks / _file_name(wp_id, package)] = _task_file(wp_id, package)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise BuildError(f"mission {built.slug} has a value that no file can hold: {error}") from None
+    if lanes is not None:
+        from .lane_plan import require_lanes
+
+        require_lanes(lanes, built.work_packages)
+        contents[paths.lanes] = _manifest(built, lanes, clock)
+    return contents
 
 
 def _route(wp_id: str, lane: str | Sequence[str]) -> Sequence[str]:
@@ -235,6 +283,8 @@ def _meta(
         "vcs": "git",
         **overrides,
     }
+    if isinstance(drop, str):
+        raise BuildError(f"meta_drop is a list of keys, not the text {drop!r}")
     for key in drop:
         values.pop(key, None)
     return values
@@ -249,7 +299,7 @@ def _project_files(root: Path) -> None:
 
 def _file_name(wp_id: str, package: WorkPackage) -> str:
     words = "".join(c if c.isascii() and c.isalnum() else "-" for c in package.title.lower()).strip("-")
-    return f"{wp_id}-{words or 'work'}.md"
+    return f"{wp_id}-{words[:_LONGEST].rstrip('-') or 'work'}.md"
 
 
 def _task_file(wp_id: str, package: WorkPackage) -> bytes:
@@ -272,11 +322,21 @@ def _task_file(wp_id: str, package: WorkPackage) -> bytes:
 def _manifest(built: Mission, lanes: Mapping[str, Sequence[str]], clock: Clock) -> bytes:
     return LaneManifest(
         mission_slug=built.slug,
-        mission_id=built.mission_id,
-        mission_branch=mission_branch(built.slug),
+        mission_id=built.log.mission_id,
+        mission_branch=mission_branch(built.slug, built.log.mission_id),
         target_branch=built.meta.get("target_branch", "main"),
         lanes=[
-            ManifestLane(lane_id, wp_ids, [glob for wp_id in wp_ids for glob in _owned(built.work_packages, wp_id)])
+            ManifestLane(
+                lane_id,
+                wp_ids,
+                [glob for wp_id in wp_ids for glob in _owned(built.work_packages, wp_id)],
+                depends_on_lanes=[
+                    other
+                    for other, theirs in lanes.items()
+                    if other != lane_id
+                    and any(need in theirs for wp_id in wp_ids for need in built.work_packages[wp_id].dependencies)
+                ],
+            )
             for lane_id, wp_ids in lanes.items()
         ],
         computed_at=clock.text,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from kitty_reliability.formats.lane_manifest import mission_branch
 from kitty_reliability.formats.prompts import (
     PROMPT_FIELDS,
     PromptFormatError,
@@ -54,9 +55,7 @@ def prompt(
     Raises:
         BuildError: unknown work package or field, a name that leads out of the directory, a prompt that is there.
     """
-    if work_package not in built.work_packages:
-        known = ", ".join(built.work_packages) or "none"
-        raise BuildError(f"mission {built.slug} has no work package {work_package!r}; it has: {known}")
+    built.package(work_package)
     unknown = [name for name in fields if name not in PROMPT_FIELDS]
     if unknown:
         raise BuildError(f"a prompt has no field {unknown[0]!r}; it has: {', '.join(PROMPT_FIELDS)}")
@@ -64,7 +63,7 @@ def prompt(
     spelled = str(built.root if root is None else root)
     resolved = Path(spelled).resolve()
     base = (temporary or resolved / ".kittify" / "runtime" / "tmp").absolute()
-    branch = f"kitty/mission-{built.slug}"
+    branch = mission_branch(built.slug, built.log.mission_id)
     values = {
         "repo_root": str(resolved),
         "mission_id": str(built.meta.get("mission_id") or ""),

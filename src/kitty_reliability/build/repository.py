@@ -22,6 +22,7 @@ from .errors import BuildError
 from .git_objects import IDENTITY
 from .git_steps import Steps
 from .git_template import Change, Ledger, NotPlainError
+from .names import inside, quoted, require_reference, write
 
 if TYPE_CHECKING:
     from .lanes import RepositoryMission
@@ -59,7 +60,7 @@ _EXCLUDED: Final = """\
 """
 
 #: A name that no version of git refuses; any other one is shown to git first.
-_PLAIN_BRANCH: Final = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*\Z")
+_PLAIN_BRANCH: Final = re.compile(r"[A-Za-z0-9_]+(?:[/-][A-Za-z0-9_]+)*\Z")
 #: What ``git init`` writes into ``config``, by device and kind: it probes the file system.
 _INITIAL: dict[tuple[int, bool], bytes] = {}
 
@@ -117,8 +118,9 @@ class Repository:
         environment = git_environment(self.clock)
         # A repository that was not found must not be searched for further up.
         environment["GIT_CEILING_DIRECTORIES"] = str(self.root.parent)
-        if not self.root.is_dir():
-            raise BuildError(f"{self.root} is not there any more")
+        for place in (self.root, cwd or self.root):
+            if not place.is_dir():
+                raise BuildError(f"{place} is not there any more")
         try:
             done = subprocess.run(
                 ["git", *arguments],
@@ -130,6 +132,8 @@ class Repository:
             )
         except FileNotFoundError:
             raise BuildError("git is not installed, or not on the path") from None
+        except ValueError as error:
+            raise BuildError(f"git {' '.join(arguments)!r} cannot be run: {error}") from None
         output = done.stdout.decode("utf-8", "surrogateescape")
         if check and done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()
@@ -137,11 +141,15 @@ class Repository:
         return output
 
     def commit(self, message: str = "Work", *, files: Mapping[str, str | bytes] | None = None) -> str:
-        """Write ``files``, commit everything that changed, and return the commit's id."""
+        """Write ``files``, commit everything that changed, and return the commit's id.
+
+        Raises:
+            BuildError: a name that leads out of the repository or that the file system does not take, or git failed.
+        """
+        for name in files or {}:
+            inside(self.root, name)
         for name, content in (files or {}).items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            write(self.root, name, content)
         self.begin()
         made = self.commit_all(message)
         self.steps.flush()
@@ -185,7 +193,8 @@ class Repository:
     def commit_all(self, message: str, only: Mapping[str, bytes] | None = None) -> str:
         """Commit the main checkout as it is, after writing ``only``, which alone changed in this verb; a step."""
         self.clock.tick()
-        if self._ledger is not None and "\n" not in message and message and message == message.strip():
+        plain = message and message == message.strip() and not {"\n", "\0"} & set(message)
+        if self._ledger is not None and plain:
             try:
                 return self._ledger.commit(message, int(self.clock.now.timestamp()), only)
             except NotPlainError:
@@ -203,6 +212,15 @@ class Repository:
             except NotPlainError:
                 self.leave()
         return self._steps.grow(f"refs/heads/{branch}", changes, start)
+
+    def grow_remote(self, ref: str, changes: Sequence[Change]) -> str:
+        """Add commits to a branch of the remote; a step."""
+        if self._ledger is not None:
+            try:
+                return self._ledger.grow_remote(ref, changes)
+            except NotPlainError:
+                self.leave()
+        return self._steps.grow_remote(ref, changes)
 
     def leave(self) -> None:
         """Write down what is known and have git do everything from here on."""
@@ -252,27 +270,29 @@ def repository(
     Raises:
         BuildError: there is a repository already, in ``root`` or where the remote belongs, or git failed.
     """
-    path = Path(root)
-    bare = path.absolute().with_name(f"{path.absolute().name}.git") if remote else None
+    # Absolute: who works here may go to another directory, and the checkouts' own `cwd` does.
+    path = Path(root).absolute()
+    plain = Path(os.path.normpath(path))
+    bare = plain.with_name(f"{plain.name}.git") if remote else None
     name = remote if isinstance(remote, str) else "origin"
     target = upstream if isinstance(upstream, str) else branch
-    for part in (name, target) if remote else ():
-        if not _PLAIN_BRANCH.match(part):
-            raise BuildError(f"{part!r} is not a plain name for a remote or its branch")
+    for kind, part in (("branch", branch), ("branch", target), ("remote", name)):
+        require_reference(kind, part)
     for there in (path / ".git", bare):
         if there is not None and there.exists():
             raise BuildError(f"{there.parent if there.name == '.git' else there} is a git repository already")
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"{path} cannot be made a directory: {error.strerror}") from None
     made = Repository(path, clock or Clock(), branch=branch, remote=bare, remote_name=name)
     config = _initialize(made, path, branch, bare=False, by_git=by_git) + _CONFIG_TEXT.encode()
     if bare is not None:
         bare.mkdir()
         bare_config = _initialize(made, bare, target, bare=True, by_git=by_git) + _CONFIG_TEXT.encode()
         # Absolute: a relative address does not work from a linked worktree.
-        address = _quoted(bare.resolve().as_posix())
-        config += (
-            f"[remote {_quoted(name)}]\n\turl = {address}\n\tfetch = +refs/heads/*:refs/remotes/{name}/*\n".encode()
-        )
+        address, fetched = quoted(bare.resolve().as_posix()), quoted(f"+refs/heads/*:refs/remotes/{name}/*")
+        config += f"[remote {quoted(name)}]\n\turl = {address}\n\tfetch = {fetched}\n".encode()
         if upstream is not False:
             config += branches.tracking_section(branch, name, target).encode()
         made.upstreams[branch] = target
@@ -311,8 +331,3 @@ def _initialize(made: Repository, path: Path, branch: str, *, bare: bool, by_git
 @lru_cache(maxsize=8)
 def _has_git(path: str) -> bool:
     return shutil.which("git", path=path) is not None
-
-
-def _quoted(text: str) -> str:
-    r"""Return ``text`` as a value or subsection of git's configuration."""
-    return '"' + text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kitty_reliability.formats.reviews import (
     ReviewFormatError,
     ReviewReference,
+    Verdict,
     artifact_name,
     cycle_number,
     encode_artifact,
@@ -63,12 +64,11 @@ def artifact_directory(mission: Mission, work_package: str) -> Path:
     Raises:
         BuildError: the mission has no such work package.
     """
-    if work_package not in mission.work_packages:
-        known = ", ".join(mission.work_packages) or "none"
-        raise BuildError(f"mission {mission.slug} has no work package {work_package!r}; it has: {known}")
+    named = mission.task_file(work_package)
     # The disk first: a test may have renamed the file.
-    files = work_package_files(mission.paths.tasks).get(work_package) or [mission.task_file(work_package)]
-    return mission.paths.tasks / files[0].stem
+    files = work_package_files(mission.paths.tasks).get(work_package) or [named]
+    # Beside the log: with a coordination branch both are in its worktree (interop: section 1.10).
+    return mission.log.path.parent / mission.paths.tasks.name / files[0].stem
 
 
 def write_review(
@@ -97,11 +97,15 @@ def write_review(
         drop, keys: keys of the frontmatter to leave out and to set, before the shape is made.
 
     Raises:
-        BuildError: unknown work package or shape, a number that is taken or below 1, and a number that cannot be
-            told because a sibling has none.
+        BuildError: unknown work package, shape or verdict, a number or name that is taken or is none, and a number
+            that cannot be told because a sibling has none.
     """
     if shape not in SHAPES:
         raise BuildError(f"unknown shape {shape!r}; known: {', '.join(SHAPES)}")
+    if verdict not in set(Verdict):
+        raise BuildError(
+            f"{verdict!r} is not a verdict of an artifact ({', '.join(Verdict)}); shape= has the other words that real ones use"
+        )
     directory = artifact_directory(mission, work_package)
     cycle = _free_number(directory, number, name)
     values: dict[str, Any] = {
@@ -118,7 +122,8 @@ def write_review(
     for key in drop:
         values.pop(key, None)
     text = body if body is not None else f"# Review {cycle} of {work_package}\n\nVerdict of the test: {verdict}.\n"
-    path = directory / (name or artifact_name(cycle))
+    path = directory / (artifact_name(cycle) if name is None else name)
+    reference = _reference(mission.slug, path)
     try:
         data = SHAPES[shape].write(values, text)
     except KeyError as missing:
@@ -127,19 +132,34 @@ def write_review(
     path.write_bytes(data)
     if modified is not None:
         os.utime(path, (modified.timestamp(), modified.timestamp()))
-    if cycle_number(path.name) is None:
-        return WrittenReview(path, "", None, shape)
-    return WrittenReview(path, str(ReviewReference.to(mission.slug, directory.name, cycle)), cycle, shape)
+    return WrittenReview(path, reference, cycle_number(path.name), shape)
+
+
+def _reference(mission_slug: str, path: Path) -> str:
+    number = cycle_number(path.name)
+    if number is None:
+        return ""
+    try:
+        return str(ReviewReference.to(mission_slug, path.parent.name, number))
+    except ReviewFormatError as error:
+        raise BuildError(f"no row can refer to {path.parent.name}/{path.name}: {error.problem}") from None
 
 
 def _free_number(directory: Path, number: int | None, name: str | None) -> int:
+    if name is not None:
+        if name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
+            raise BuildError(f"{name!r} is not the name of a file beside the artifacts")
+        if (directory / name).exists():
+            raise BuildError(f"{name} is there already; take it away first")
     if number is None:
         if name is not None:
-            return 1
+            return cycle_number(name) or 1
         try:
             return next_cycle_number(directory)
         except ReviewFormatError as error:
             raise BuildError(f"{error.problem}; say number=") from None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise BuildError(f"a cycle is numbered from 1, not {number!r}")
     try:
         taken = name is None and (directory / artifact_name(number)).exists()
     except ValueError as error:

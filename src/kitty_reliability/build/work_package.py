@@ -152,7 +152,11 @@ class WorkPackageVerbs:
             event: the annotation that newer versions look at. 3.2.0 cannot read a log that has one: for it say
                 ``event=False``.
             artifact: the keys that 3.2.0 looks at, in the latest artifact if there is one.
+
+        Raises:
+            BuildError: no annotation is wanted and there is no artifact, so that nothing would be written.
         """
+        self._require_somewhere("override", event=event, artifact=artifact)
         reason = "out of scope" if complete else ""
         if artifact:
             self._override_latest("arbiter", reason or None)
@@ -163,7 +167,8 @@ class WorkPackageVerbs:
         return self
 
     def withdraw_override(self, *, event: bool = True, artifact: bool = True) -> WorkPackageVerbs:
-        """Take an override back, in the annotations and in the latest artifact."""
+        """Take an override back, in the annotations and in the latest artifact; BuildError as in ``override``."""
+        self._require_somewhere("withdraw_override", event=event, artifact=artifact)
         if artifact:
             self._override_latest(None, None)
         if event:
@@ -191,8 +196,14 @@ class WorkPackageVerbs:
 
     def _step(self, verb: str, target: Lane, sources: tuple[Lane, ...], keys: dict[str, Any]) -> WorkPackageVerbs:
         self._require(verb, sources)
-        self.log.lane(self.id, target, **keys)
+        self._row(target, keys)
         return self
+
+    def _row(self, target: Lane, keys: dict[str, Any]) -> None:
+        for name in ("work_package", "to"):
+            if name in keys:
+                raise BuildError(f"{self.id}: {name}= is said by the verb; log.lane({self.id!r}, ...) takes any")
+        self.log.lane(self.id, target, **keys)
 
     def _leave(self, verb: str, target: Lane, keys: dict[str, Any]) -> WorkPackageVerbs:
         sources = tuple(source for source, goal in EDGES if goal is target)
@@ -223,7 +234,7 @@ class WorkPackageVerbs:
             row["review_result"] = review
             if verdict is Verdict.APPROVED:
                 row["evidence"] = {"review": dict(review)}
-        self.log.lane(self.id, target, force=forced, **{**row, **keys})
+        self._row(target, {"force": forced, **row, **keys})
         return self
 
     @property
@@ -244,6 +255,12 @@ class WorkPackageVerbs:
         path = latest_cycle(self.directory)
         if path is not None:
             override_artifact(path, actor, reason)
+
+    def _require_somewhere(self, verb: str, *, event: bool, artifact: bool) -> None:
+        if not event and not (artifact and latest_cycle(self.directory)):
+            raise BuildError(
+                f"{self.id} has no artifact for {verb}() to change; reject() first, or leave event=False out"
+            )
 
     def _require(self, verb: str, sources: tuple[Lane, ...]) -> None:
         if self.lane in sources:

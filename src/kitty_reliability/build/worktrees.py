@@ -10,12 +10,13 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitty_reliability.formats.workspace import WorkspaceContext, context_path
 
 from .errors import BuildError
+from .names import inside, write
 
 if TYPE_CHECKING:
     from .repository import Repository
@@ -68,10 +69,9 @@ class Checkout:
         Raises:
             BuildError: the file is there, the name leads out, or the file system does not take it.
         """
-        path = self._path(name)
-        if path.exists():
+        if os.path.lexists(inside(self.path, name)):
             raise BuildError(f"{name!r} exists in {self.path}; edit it")
-        return self._write(name, path, content)
+        return self._write(name, content)
 
     def edit(self, name: str, content: str | bytes | None = None) -> Checkout:
         """Change a file, by one more line unless ``content`` is given, and stage it.
@@ -80,7 +80,7 @@ class Checkout:
             BuildError: there is no such file.
         """
         path = self._there(name)
-        return self._write(name, path, path.read_bytes() + b"edited\n" if content is None else content)
+        return self._write(name, path.read_bytes() + b"edited\n" if content is None else content)
 
     def delete(self, name: str) -> Checkout:
         """Remove a file and stage that.
@@ -99,7 +99,7 @@ class Checkout:
             BuildError: there is no such file, or something is at the other end.
         """
         self._there(name)
-        self._path(to).parent.mkdir(parents=True, exist_ok=True)
+        inside(self.path, to).parent.mkdir(parents=True, exist_ok=True)
         self._literal("mv", "--", name, to)
         return self
 
@@ -121,12 +121,8 @@ class Checkout:
         self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", message)
         return self.head
 
-    def _write(self, name: str, path: Path, content: str | bytes) -> Checkout:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-        except OSError as error:
-            raise BuildError(f"{name!r} cannot be written in {self.path}: {error.strerror}") from None
+    def _write(self, name: str, content: str | bytes) -> Checkout:
+        write(self.path, name, content)
         self._literal("add", "--", name)
         return self
 
@@ -134,15 +130,9 @@ class Checkout:
         # Brackets and stars in a name are letters, not patterns.
         self.git("--literal-pathspecs", *arguments)
 
-    def _path(self, name: str) -> Path:
-        pure = PurePosixPath(name)
-        if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name or pure.parts[:1] == (".git",):
-            raise BuildError(f"{name!r} is not a path inside {self.path}")
-        return self.path / name
-
     def _there(self, name: str) -> Path:
-        path = self._path(name)
-        if not path.is_file():
+        path = inside(self.path, name)
+        if not os.path.isfile(path):  # noqa: PTH113 - says no to a name that is too long, where Path raises
             raise BuildError(f"there is no file {name!r} in {self.path}")
         return path
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from .identifiers import mid8
 
 __all__ = [
     "PLANNING_LANE",
@@ -21,6 +24,8 @@ __all__ = [
 #: The lane whose work is done on the target branch; it has no branch and no worktree of its own.
 PLANNING_LANE: Final = "lane-planning"
 
+#: What older slugs begin with.
+_NUMBER: Final = re.compile(r"\A[0-9]{3}-(?=.)")
 _REQUIRED: Final = ("mission_slug", "mission_branch", "target_branch", "computed_at", "computed_from")
 
 
@@ -81,9 +86,16 @@ class LaneManifest:
         return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def mission_branch(slug: str) -> str:
-    """Return the branch of a mission; ``slug`` is the directory's name, which ends with the mid8."""
-    return f"kitty/mission-{slug}"
+def mission_branch(slug: str, mission_id: str | None = None) -> str:
+    """Return the branch of a mission: ``kitty/mission-<words>-<mid8>``; without an id the slug stands for both.
+
+    Arguments:
+        slug: the directory's name; a number before it is left out when there is an id, and the mid8 is said once.
+    """
+    if not isinstance(mission_id, str) or not mission_id:
+        return f"kitty/mission-{slug}"
+    words = _NUMBER.sub("", slug).removesuffix(f"-{mid8(mission_id)}")
+    return f"kitty/mission-{words}-{mid8(mission_id)}"
 
 
 def lane_branch(branch: str, lane_id: str) -> str:
@@ -98,7 +110,8 @@ def read_lane_manifest(path: Path) -> LaneManifest | None:
         LaneManifestError: the file cannot be read or lacks what readers require.
     """
     try:
-        value = json.loads(path.read_bytes())
+        # As text: of bytes this would also take a byte-order mark and UTF-16, which no other reader does.
+        value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:

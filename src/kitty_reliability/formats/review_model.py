@@ -21,7 +21,7 @@ __all__ = [
     "cycle_number",
 ]
 
-_NAME: Final = re.compile(r"review-cycle-([1-9][0-9]{0,8})\.md\Z")
+_NAME: Final = re.compile(r"review-cycle-([1-9][0-9]{0,199})\.md\Z")
 #: What the keys of an override begin with.
 OVERRIDE: Final = "review_artifact_override_"
 

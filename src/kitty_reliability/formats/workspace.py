@@ -71,13 +71,19 @@ def context_path(root: Path, slug: str, lane_id: str) -> Path:
 def read_context(path: Path) -> WorkspaceContext | None:
     """Return what a file says; None when it is missing or malformed, which readers skip in silence."""
     try:
-        value = json.loads(path.read_bytes())
+        # As text: of bytes this would also take a byte-order mark and UTF-16, which no other reader does.
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(value, Mapping) or not all(isinstance(value.get(key), str) for key in _TEXTS):
         return None
     listed = value.get("lane_wp_ids")
-    if not value["lane_id"] or not _is_texts(listed) or not _is_texts(value.get("dependencies")):
+    if (
+        "base_commit" not in value
+        or not value["lane_id"]
+        or not _is_texts(listed)
+        or not _is_texts(value.get("dependencies"))
+    ):
         return None
     base, current = value.get("base_commit"), value.get("current_wp")
     return WorkspaceContext(
