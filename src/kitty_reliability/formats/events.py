@@ -69,7 +69,7 @@ def read_rows(data: bytes, profile: Profile = CONTRACT_320, *, first_line: int =
     rows: list[Row] = []
     add = rows.append
     for number, line, ended in _lines(data, first_line):
-        row = _read_line(line, number, ended=ended)
+        row = _read_line(line, number, ended=ended) if line else None
         if row is not None:
             add(row)
     return rows
@@ -84,6 +84,8 @@ def recover_rows(data: bytes, profile: Profile = CONTRACT_320) -> tuple[list[Row
     rows: list[Row] = []
     left_out: list[Diagnostic] = []
     for number, line, ended in _lines(data, 1):
+        if not line:
+            continue
         try:
             if profile.strict_rows:
                 row = _read_line(line, number, ended=ended)

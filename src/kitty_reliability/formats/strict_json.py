@@ -17,6 +17,10 @@ __all__ = ["MAX_DEPTH", "RepeatedKeyError", "TooDeepError", "parse"]
 #: Levels of objects and arrays; real rows have at most five.
 MAX_DEPTH: Final = 64
 
+#: From this size on, in bytes, a line is parsed by the standard library: the fast parser takes twelve times a text's
+#: size before it knows whether the text is sound.
+_LARGE: Final = 1 << 18
+
 #: More keys than any text can have.
 _NEVER: Final = 1 << 40
 
@@ -41,6 +45,8 @@ def parse(text: bytes) -> Any:
         TooDeepError: deeper than MAX_DEPTH.
         ValueError: not JSON by RFC 8259; also NaN, infinities, lone surrogates and invalid UTF-8.
     """
+    if len(text) > _LARGE:
+        return _parse_slowly(text)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -54,6 +60,19 @@ def parse(text: bytes) -> Any:
     # Neither does it for floats: the fast parser makes them of integers beyond 64 bits too.
     if text.count(b'":') != keys or b'" ' in text or b'"\t' in text or b'"\r' in text or b'"\n' in text:
         return json.loads(text, object_pairs_hook=_unique)
+    return value
+
+
+def _parse_slowly(text: bytes) -> Any:
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise TooDeepError("deeper than the parser goes") from None
+    except UnicodeEncodeError:
+        raise ValueError("lone surrogate") from None
+    if value.__class__ is dict or value.__class__ is list:
+        _keys(value, MAX_DEPTH)
     return value
 
 
