@@ -21,7 +21,7 @@ HELD = frozenset({"claimed", "in_progress", "in_review"})
 _MILLISECONDS = 1000
 
 
-class Undecided(Exception):  # noqa: N818 - no error: the search was too long
+class Undecided(Exception):
     """The time was up before an order was found or excluded."""
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,14 @@ import pytest
 
 from kitty_reliability.build.mission import WorkPackage
 from kitty_reliability.formats.instants import spell
-from kitty_reliability.implementations.protocol import Capability, Open, Outcome, OutcomeKind, State
+from kitty_reliability.implementations.protocol import Capability, Open, OutcomeKind, State
 from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.rows import rows_from_bytes
 from kitty_reliability.observe.tree import TreeMark, mark_tree
 from pytest_kitty.scenarios import Finding, inconclusive
 
 from .lane_table import BOARD, EveryLane, VectorEdge, edges, legal_targets, satisfied, violations
-from .world import World, Worlds, another_process, told
+from .world import World, Worlds, told
 
 GUARDED = [edge for edge in edges() if edge.guard not in ("none", "ready_for_review")]
 
@@ -389,72 +387,6 @@ def test_what_is_not_there_is_refused(worlds: Worlds) -> None:
     world.declined(world.ask(request), "a mission that does not exist")
     changes = before.changes(ignore=_runtime(world), directories=False)
     world.check(not changes, Finding.REFUSAL_CHANGED_STATE, f"all were refused, and {', '.join(changes)}")
-
-
-# --- STA-008
-
-
-@pytest.mark.kitty_clause("STA-008")
-def test_one_of_several_racing_for_an_edge_wins(worlds: Worlds) -> None:
-    """Four actors claim one work package at the same moment: one row, one success, three who know who won."""
-    world = worlds({"WP01": "planned", "WP02": "planned"})
-    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
-
-    mark = world.mark()
-    outcomes = _race(world, [("WP01", f"racer-{number}-{world.rng.randrange(1000)}") for number in range(4)])
-    winners = [(actor, outcome) for actor, outcome in outcomes if outcome.ok and outcome.value["changed"]]
-    rows = [row for row in world.added(mark).rows if row.get("wp_id") == "WP01" and "to_lane" in row]
-    world.check(
-        len(winners) == 1 and len(rows) == 1,
-        Finding.RACE_LOST,
-        f"{len(winners)} of 4 were told that they claimed WP01, and {len(rows)} rows are in the log",
-    )
-    ((winner, won),) = winners
-    world.check(rows[0]["event_id"] == won.value["event_id"], Finding.RACE_LOST, "the row is not the winner's")
-    for actor, outcome in outcomes:
-        if actor != winner:
-            said = told(world.declined(outcome, f"{actor} came second", Finding.RACE_LOST))
-            world.check(
-                winner in said or "lock" in said.lower(),
-                Finding.WRONG_DIAGNOSTIC,
-                f"who came second is not told that {winner} won, nor that a lock was busy: {outcome}",
-            )
-
-
-@pytest.mark.kitty_clause("STA-008")
-def test_nothing_is_lost_when_several_write_at_once(worlds: Worlds) -> None:
-    """Four actors claim four work packages at the same moment: every reported success is in the log."""
-    world = worlds({f"WP0{number}": "planned" for number in range(1, 6)})
-    world.moved(world.mark(), world.transition("WP05", "claimed"), "WP05", "claimed")
-
-    mark = world.mark()
-    outcomes = _race(world, [(f"WP0{number}", f"racer-{number}") for number in range(1, 5)])
-    reported = sorted(str(outcome.value["event_id"]) for _, outcome in outcomes if outcome.ok)
-    written = sorted(str(row["event_id"]) for row in world.added(mark).rows if "to_lane" in row)
-    world.check(reported, Finding.LEGAL_REFUSED, f"nobody could claim anything: {outcomes[0][1]}")
-    world.check(
-        reported == written,
-        Finding.ACKED_ROW_MISSING,
-        f"{len(reported)} successes were reported and {len(written)} rows are in the log",
-    )
-
-
-def _race(world: World, entries: list[tuple[str, str]]) -> list[tuple[str, Outcome]]:
-    """Let every (work package, actor) claim at once, each in a process of its own, writes slowed down."""
-    fault = world.disk_fault("slow", seconds=0.2)
-    world.commit()
-    with ExitStack() as stack:
-        racers = [stack.enter_context(another_process(world, fault.environment())) for _ in entries]
-        # Everybody is awake before the start.
-        with ThreadPoolExecutor(len(racers)) as pool:
-            list(pool.map(lambda racer: racer.greeting, racers))
-            requests = [world.transition_request(wp, "claimed", actor=actor) for wp, actor in entries]
-            futures = [pool.submit(racer.ask, request) for racer, request in zip(racers, requests, strict=True)]
-            outcomes = [world.answered(future.result()) for future in futures]
-    for outcome in outcomes:
-        if outcome.ok and outcome.value["changed"]:
-            world.acknowledged.append(dict(outcome.value))
-    return [(actor, outcome) for (_, actor), outcome in zip(entries, outcomes, strict=True)]
 
 
 # --- STA-009

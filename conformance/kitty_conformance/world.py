@@ -188,11 +188,11 @@ class World:
 
     # --- asking
 
-    def ask(self, request: Request, *, of: Implementation | None = None) -> Outcome:
-        """Ask the implementation, or ``of`` another session on it."""
+    def ask(self, request: Request, *, of: Implementation | None = None, deadline: float | None = None) -> Outcome:
+        """Ask the implementation, or ``of`` another session on it, for ``deadline`` seconds at most."""
         if not self._committed:
             self.commit()
-        outcome = (of or self.implementation).ask(request)
+        outcome = (of or self.implementation).ask(request, deadline=deadline)
         self.asked.append(f"{_ask_text(request)} -> {outcome}")
         if isinstance(request, Transition) and outcome.ok and outcome.value.get("changed"):
             self.acknowledged.append(dict(outcome.value))

@@ -37,7 +37,7 @@ class ClauseVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """The verdict of one scenario; ``detail`` is the finding or the reason."""
+    """The verdict of one scenario; ``detail`` is the finding, the reason, or how much of it was done."""
 
     scenario: str
     clauses: tuple[str, ...]
@@ -51,6 +51,8 @@ def record(report: pytest.TestReport, call: pytest.CallInfo[None], clauses: list
     error = None if call.excinfo is None else call.excinfo.value
     if report.when == "call" or error is not None:
         verdict, finding, detail = _judge(error)
+        if verdict is Verdict.PASS:
+            detail = str(dict(report.user_properties).get("scale", ""))
         value = {"clauses": clauses, "verdict": str(verdict), "finding": finding, "detail": detail}
         report.user_properties.append(("kitty", value))
 
@@ -132,6 +134,7 @@ class ClauseReport:
     def _print_details(self, reporter: pytest.TerminalReporter) -> None:
         wanted = (
             ("violations", lambda result: result.verdict is Verdict.FAIL),
+            ("scale", lambda result: result.verdict is Verdict.PASS and result.detail),
             ("errors of the suite", lambda result: result.verdict is Verdict.ERROR),
             (
                 "not decided",

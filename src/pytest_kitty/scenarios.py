@@ -43,6 +43,8 @@ class Finding(StrEnum):
     RACE_LOST = "race-lost"
     ESCAPED_ROOT = "escaped-root"
     LEAKED = "leaked"
+    NOT_LINEARIZABLE = "not-linearizable"
+    STUCK_AFTER_FAULT = "stuck-after-fault"
     STDOUT_POLLUTED = "stdout-polluted"
     HANG = "hang"
     CRASH = "crash"

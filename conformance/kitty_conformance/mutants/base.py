@@ -22,6 +22,8 @@ class Mutant(Reference):
     scenario: ClassVar[str]
     #: The finding that it has to be caught with.
     finding: ClassVar[str]
+    #: Said to be slower than the reference: a smaller crowd shows the mistake as well (STA-008).
+    typical_seconds = 0.05
 
 
 def mutant(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,35 +152,6 @@ class _UnknownWorkPackages(Workflow):
 class _SubtasksUnread(Workflow):
     def _subtasks_complete(self, paths: MissionPaths, reducer: Reducer, request: Transition) -> bool:  # noqa: ARG002
         return True
-
-
-# --- STA-008
-
-
-class _NoLock(LogStore):
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        yield
-
-    def _read_back(self, before: int, added: bytes) -> list[Row]:
-        # Its own row is there, so all is well.
-        return self._parse(added) if added in self.paths.log.read_bytes() else super()._read_back(before, added)
-
-
-class _LostUpdate(LogStore):
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        yield
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        # The whole log is written anew from what was read before.
-        data = bytes(self._data) + encode_row(row)
-        temporary = self.paths.log.with_suffix(f".{row['event_id']}")
-        temporary.write_bytes(data)
-        temporary.replace(self.paths.log)
-        self.reducer.add(read_rows(encode_row(row), self.profile))
-        self._data += encode_row(row)
-        self._signature = (-1, -1, -1, -1)
 
 
 # --- STA-009
@@ -336,16 +306,6 @@ MUTANTS: list[type[Mutant]] = [
         "subtasks-unread", clause="STA-007", scenario="test_open_subtasks_keep_a_package_from_review",
         finding="illegal-accepted", workflow=_SubtasksUnread,
         mistake="A work package goes to review with open subtasks.",
-    ),
-    mutant(
-        "no-lock", clause="STA-008", scenario="test_one_of_several_racing_for_an_edge_wins",
-        finding="race-lost", store=_NoLock,
-        mistake="The log is appended to without the mission's lock (#1444).",
-    ),
-    mutant(
-        "lost-update", clause="STA-008", scenario="test_nothing_is_lost_when_several_write_at_once",
-        finding="acked-row-missing", store=_LostUpdate,
-        mistake="The log is rewritten from what was read a moment ago, and others' rows are gone.",
     ),
     mutant(
         "torn-bytes-dropped", clause="STA-009", scenario="test_torn_bytes_are_kept_aside",

@@ -37,6 +37,10 @@ if kind == "file":
     import filelock
     lock = filelock.FileLock(path)
     lock.acquire(timeout=float(seconds))
+    if sys.platform != "win32":
+        import fcntl
+        record = open(path, "r+b")
+        fcntl.lockf(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
 else:
     import sqlite3
     lock = sqlite3.connect(path, isolation_level=None, timeout=float(seconds))
@@ -52,6 +56,8 @@ _PATIENCE: Final = 60.0
 @contextmanager
 def file_lock_held(path: Path, *, seconds: float = 10.0) -> Iterator[HeldLock]:
     """Hold ``path`` as a lock file, as ``filelock`` does it, in another process for as long as the block lasts.
+
+    A POSIX system has two kinds of locks that do not see each other; both are held.
 
     Arguments:
         path: the lock file itself; made if it is not there. seconds: how long to wait for somebody else's lock.

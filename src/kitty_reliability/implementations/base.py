@@ -52,6 +52,11 @@ class Implementation(ABC):
     def sibling(self, environment: Mapping[str, str] | None = None) -> Implementation:
         """Return another session on the same implementation; ``environment`` is added to its processes."""
 
+    @property
+    def process_id(self) -> int | None:
+        """The process that serves the next operation; None when it is this one, or one that is yet to be started."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - an object in this process has nothing to end
         """End the session and every process that it started."""
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -74,25 +74,36 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=10)
 
 
-def run_to_end(argv: Sequence[str], environment: Mapping[str, str], directory: Path | str, seconds: float) -> Finished:
+def run_to_end(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    directory: Path | str,
+    seconds: float,
+    *,
+    started: Callable[[int], None] | None = None,
+) -> Finished:
     """Run a command without input and wait for it; after ``seconds`` it is killed with all its children.
+
+    ``started`` is told the id of the process while it runs.
 
     Raises:
         OSError: it cannot be started.
     """
-    started = time.monotonic()
+    began = time.monotonic()
     status: int | None = None
     # Files, not pipes: a child that outlives the command may hold a pipe open for ever.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         process = start_group(argv, environment, cwd=directory, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         try:
+            if started is not None:
+                started(process.pid)
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             pass
         finally:
             if status is None:
                 end_group(process)
-        took = time.monotonic() - started
+        took = time.monotonic() - began
         stdout.seek(0)
         stderr.seek(0)
         return Finished(list(argv), status, stdout.read(), stderr.read(), took)

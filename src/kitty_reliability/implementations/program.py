@@ -82,6 +82,12 @@ class Program(Implementation):
             environment={**self.environment, **(environment or {})},
         )
 
+    @property
+    def process_id(self) -> int | None:
+        """The process of the running session."""
+        session = self._session
+        return None if session is None else session.process.pid
+
     def close(self) -> None:
         """End the process and everything in its group."""
         if self._session is not None:

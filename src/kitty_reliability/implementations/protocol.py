@@ -236,6 +236,8 @@ class HelloAnswer(_Value):
     typical_seconds: float = 0.05
     #: The longest that a command waits for a lock, in seconds.
     lock_seconds: float = 10.0
+    #: The environment variable that sets it, where there is one, for whoever has no time to wait that long.
+    lock_variable: str | None = None
     #: Missions have to be committed in a git repository.
     needs_repository: bool = False
 

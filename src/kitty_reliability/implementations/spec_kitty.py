@@ -102,6 +102,7 @@ class SpecKitty(Implementation):
         self._private = Path(tempfile.mkdtemp(prefix="kitty-released-"))
         self._home = self._private / "home"
         self._own = {**self._quiet(), **self._given}
+        self._process_id: int | None = None
 
     @property
     def deadline(self) -> float:
@@ -116,6 +117,11 @@ class SpecKitty(Implementation):
         if (self._home / ".kittify").is_dir():
             shutil.copytree(self._home, other._home, symlinks=True, dirs_exist_ok=True)
         return other
+
+    @property
+    def process_id(self) -> int | None:
+        """The command that was started last; it may have ended."""
+        return self._process_id
 
     def close(self) -> None:
         """End every process that still has our home, and remove it."""
@@ -231,10 +237,13 @@ class SpecKitty(Implementation):
         Path(variables["GIT_CONFIG_GLOBAL"]).write_text(GIT_CONFIG, encoding="utf-8", newline="\n")
         return variables
 
+    def _note(self, process_id: int) -> None:
+        self._process_id = process_id
+
     def _run(self, argv: list[str], directory: str, limit: float) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
         try:
-            done = run_to_end(argv, clean_environment(self._own), directory, limit)
+            done = run_to_end(argv, clean_environment(self._own), directory, limit, started=self._note)
         except OSError as error:
             return _Run(argv, 127, "", f"cannot be started: {error}", 0.0)
         return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -10,10 +12,11 @@ from kitty_reliability import __version__
 from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError
 from kitty_reliability.formats.profiles import CONTRACT_320, Profile
 from kitty_reliability.implementations import protocol
+from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 
 from .commands import arguments_for, printable
-from .locations import find_mission
+from .locations import find_mission, lock_path
 from .merging import Merger
 from .workflow import Workflow
 
@@ -32,6 +35,9 @@ _CAPABILITIES: Final = frozenset(
     }
 )
 
+#: The longest wait for a lock, in seconds; 10 unless it is set.
+_LOCK_VARIABLE: Final = "KITTY_REFERENCE_LOCK_SECONDS"
+
 #: Invariants whose diagnostics say "could not", not "must not".
 _FAILURES: Final = ("LOG-", "STA-002", "STA-003", "STA-006")
 
@@ -46,10 +52,12 @@ class Reference:
     name = "reference"
     #: What its command makes of a text before it is shown (SEC-004).
     printable = staticmethod(printable)
+    #: What one operation usually takes.
+    typical_seconds: float = 0.01
 
     def __init__(self, profile: Profile = CONTRACT_320) -> None:
         self.profile = profile
-        self.workflow = self.workflow_class(profile)
+        self.workflow = self.workflow_class(profile, lock_seconds=_lock_seconds())
 
     def answer(self, request: protocol.Request) -> Outcome:
         """Return the outcome of ``request``."""
@@ -74,8 +82,9 @@ class Reference:
                 protocol=protocol.PROTOCOL_VERSION,
                 profile=self.profile.name,
                 capabilities=_CAPABILITIES,
-                typical_seconds=0.01,
+                typical_seconds=self.typical_seconds,
                 lock_seconds=self.workflow.lock_seconds,
+                lock_variable=_LOCK_VARIABLE,
             )
         )
 
@@ -86,7 +95,12 @@ class Reference:
         paths = find_mission(request.root, request.mission)
         meta = read_meta(paths.meta)
         return Outcome.success(
-            protocol.OpenAnswer(mission_slug=paths.slug, mission_id=meta.mission_id, status_events_path=str(paths.log))
+            protocol.OpenAnswer(
+                mission_slug=paths.slug,
+                mission_id=meta.mission_id,
+                status_events_path=str(paths.log),
+                lock_path=str(lock_path(paths)),
+            )
         )
 
     def transition(self, request: protocol.Transition) -> Outcome:
@@ -155,6 +169,17 @@ class Reference:
         # A merge driver is run by git, in the root of the checkout.
         cwd = "." if isinstance(inner, protocol.MergeLogs) else inner.root
         return Outcome.success(protocol.SurfaceAnswer(argv=argv, env={}, cwd=cwd))
+
+
+def _lock_seconds() -> float:
+    text = os.environ.get(_LOCK_VARIABLE, "10")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ImplementationError(f"{_LOCK_VARIABLE} is {text!r}; set it to a number of seconds, or not at all")
+    return seconds
 
 
 def outcome_of(finding: Diagnostic) -> Outcome:
