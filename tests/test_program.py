@@ -88,6 +88,16 @@ def test_two_sessions_are_two_processes(stage: Stage) -> None:
 
 
 @posix_only
+def test_a_session_knows_its_process(stage: Stage) -> None:
+    program = stage.program("healthy")
+    assert program.process_id is None
+    program.ask(STATE, deadline=PATIENT)
+    assert program.process_id not in (None, os.getpid())
+    program.close()
+    assert program.process_id is None
+    assert InProcess(object, "python:x").process_id is None  # type: ignore[arg-type]
+
+
 def test_close_ends_the_program_and_its_children(stage: Stage) -> None:
     program = stage.program("parent", str(stage.note))
     running = pid(program.ask(STATE, deadline=PATIENT))

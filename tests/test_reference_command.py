@@ -14,8 +14,19 @@ import pytest
 from freezegun import freeze_time
 
 from kitty_reliability.build.mission import Mission, WorkPackage, mission
+from kitty_reliability.faults.sync import file_lock_held
 from kitty_reliability.formats.instants import spell
-from kitty_reliability.implementations.protocol import Batch, MergeLogs, Move, Outcome, Start, State, Transition
+from kitty_reliability.implementations.protocol import (
+    Batch,
+    Hello,
+    MergeLogs,
+    Move,
+    Open,
+    Outcome,
+    Start,
+    State,
+    Transition,
+)
 from kitty_reliability.observe.output import one_json_value
 from kitty_reliability.observe.tree import mark_tree
 from kitty_reliability.reference.adapter import Reference
@@ -124,6 +135,34 @@ def test_wrong_usage_ends_with_2(built: Mission) -> None:
         done = command(*arguments)
         assert done.returncode == 2
         assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "inf", "nan", ""])
+@pytest.mark.parametrize(("module", "status"), [("reference", 2), ("implementations.serve", 3)])
+def test_a_wrong_bound_in_the_environment_is_told(value: str, module: str, status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"kitty_reliability.{module}", "reference"],
+        env={**os.environ, "KITTY_REFERENCE_LOCK_SECONDS": value},
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (status, b"")
+    assert f"KITTY_REFERENCE_LOCK_SECONDS is '{value}'; set it to a number of seconds" in done.stderr.decode()
+
+
+def test_the_bound_of_the_environment_is_declared_and_kept(built: Mission, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KITTY_REFERENCE_LOCK_SECONDS", "0.05")
+    reference = Reference()
+    assert reference.answer(Hello()).value["lock_seconds"] == 0.05
+    opened = reference.answer(Open(root=str(built.root), mission=built.slug))
+    before = built.paths.log.read_bytes()
+    with file_lock_held(Path(opened.value["lock_path"])):
+        outcome = reference.answer(
+            Transition(root=str(built.root), mission=built.slug, work_package="WP01", to="claimed", actor="x")
+        )
+    assert outcome.kind == "failed"
+    assert outcome.value["diagnostic_code"] == "EVENT_LOCK_TIMEOUT"
+    assert opened.value["lock_path"] in outcome.value["message"]
+    assert built.paths.log.read_bytes() == before
 
 
 def test_a_torn_tail_is_told_by_a_read_and_kept_by_a_write(built: Mission) -> None:

@@ -609,6 +609,19 @@ def take_database(path: Path) -> None:
         connection.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the second kind of locks is POSIX")
+def test_a_lock_file_is_held_against_both_kinds_of_locks(tmp_path: Path) -> None:
+    import fcntl
+
+    path = tmp_path / "lock"
+    with file_lock_held(path), path.open("r+b") as file:
+        for take in (fcntl.flock, fcntl.lockf):
+            with pytest.raises(BlockingIOError):
+                take(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with path.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 LOCKS = pytest.mark.parametrize(
     ("held", "take", "refusal"),
     [(file_lock_held, take_file, filelock.Timeout), (sqlite_lock_held, take_database, sqlite3.OperationalError)],
