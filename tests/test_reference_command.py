@@ -14,7 +14,7 @@ import pytest
 from freezegun import freeze_time
 
 from kitty_reliability.build.mission import Mission, WorkPackage, mission
-from kitty_reliability.faults.sync import file_lock_held
+from kitty_reliability.faults.locks import file_lock_held
 from kitty_reliability.formats.instants import spell
 from kitty_reliability.implementations.protocol import (
     Batch,
