@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -49,8 +49,18 @@ class Implementation(ABC):
         """
 
     @abstractmethod
-    def sibling(self, environment: Mapping[str, str] | None = None) -> Implementation:
-        """Return another session on the same implementation; ``environment`` is added to its processes."""
+    def sibling(self, environment: Mapping[str, str] | None = None, *, wrapper: Sequence[str] = ()) -> Implementation:
+        """Return another session on the same implementation.
+
+        Arguments:
+            environment: added to its processes.
+            wrapper: a program and its arguments that starts what follows it, such as ``["nice"]``.
+        """
+
+    @property
+    def process_id(self) -> int | None:
+        """The process that serves the next operation; None when it is this one, or one that is yet to be started."""
+        return None
 
     @property
     def process_id(self) -> int | None:

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Protocol
 
@@ -57,8 +57,13 @@ class InProcess(Implementation):
             return Outcome(OutcomeKind.GARBLED, {"message": message})
         return replace(checked_answer(request, outcome), seconds=time.perf_counter() - started)
 
-    def sibling(self, environment: Mapping[str, str] | None = None) -> InProcess:  # noqa: ARG002
-        """Return another object of the same kind. The environment is this process's; it is not changed."""
+    def sibling(
+        self,
+        environment: Mapping[str, str] | None = None,  # noqa: ARG002
+        *,
+        wrapper: Sequence[str] = (),  # noqa: ARG002
+    ) -> InProcess:
+        """Return another object of the same kind. Environment and start are this process's; they are not changed."""
         return InProcess(self._factory, self.spec)
 
     def close(self) -> None:

@@ -73,10 +73,10 @@ class Program(Implementation):
             self.close()
         return replace(outcome, seconds=time.perf_counter() - started)
 
-    def sibling(self, environment: Mapping[str, str] | None = None) -> Program:
-        """Return another process of the same program."""
+    def sibling(self, environment: Mapping[str, str] | None = None, *, wrapper: Sequence[str] = ()) -> Program:
+        """Return another process of the same program, started by ``wrapper`` if there is one."""
         return Program(
-            self.argv,
+            [*wrapper, *self.argv],
             self.spec,
             per_operation=self.per_operation,
             environment={**self.environment, **(environment or {})},
@@ -85,8 +85,7 @@ class Program(Implementation):
     @property
     def process_id(self) -> int | None:
         """The process of the running session."""
-        session = self._session
-        return None if session is None else session.process.pid
+        return None if self._session is None else self._session.process.pid
 
     def close(self) -> None:
         """End the process and everything in its group."""

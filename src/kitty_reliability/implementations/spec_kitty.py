@@ -40,7 +40,7 @@ from .protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["SpecKitty"]
 
@@ -90,15 +90,22 @@ class SpecKitty(Implementation):
         executable: the ``spec-kitty`` command of some environment.
         spec: the text that named it.
         environment: added to the environment of every process.
+        wrapper: what starts every process, if not the operating system itself.
     """
 
     def __init__(
-        self, executable: Path, *, spec: str = "spec-kitty", environment: Mapping[str, str] | None = None
+        self,
+        executable: Path,
+        *,
+        spec: str = "spec-kitty",
+        environment: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.spec = spec
         # Not resolved: an environment's python finds its packages by the path it is called by.
         self._executable = Path(os.path.abspath(executable))
         self._given = dict(environment or {})
+        self._wrapper = list(wrapper)
         self._private = Path(tempfile.mkdtemp(prefix="kitty-released-"))
         self._home = self._private / "home"
         self._own = {**self._quiet(), **self._given}
@@ -109,10 +116,11 @@ class SpecKitty(Implementation):
         """How long a command may take before it counts as hung, in seconds."""
         return _DEADLINE
 
-    def sibling(self, environment: Mapping[str, str] | None = None) -> SpecKitty:
+    def sibling(self, environment: Mapping[str, str] | None = None, *, wrapper: Sequence[str] = ()) -> SpecKitty:
         """Return another session on the same executable, with a home of its own."""
         added = {**self._given, **(environment or {})}
-        other = SpecKitty(self._executable, spec=self.spec, environment=added)
+        words = [*wrapper, *self._wrapper]
+        other = SpecKitty(self._executable, spec=self.spec, environment=added, wrapper=words)
         # The first command in an empty home unpacks hundreds of files.
         if (self._home / ".kittify").is_dir():
             shutil.copytree(self._home, other._home, symlinks=True, dirs_exist_ok=True)
@@ -243,7 +251,8 @@ class SpecKitty(Implementation):
     def _run(self, argv: list[str], directory: str, limit: float) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
         try:
-            done = run_to_end(argv, clean_environment(self._own), directory, limit, started=self._note)
+            full = [*self._wrapper, *argv]
+            done = run_to_end(full, clean_environment(self._own), directory, limit, started=self._note)
         except OSError as error:
             return _Run(argv, 127, "", f"cannot be started: {error}", 0.0)
         return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds)
