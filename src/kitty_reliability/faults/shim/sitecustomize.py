@@ -1,4 +1,4 @@
-"""Put in place at the start of a Python program that is run with a fault (faults.disk, faults.network)."""
+"""Put in place at the start of a Python program that is run with a fault (faults.disk, faults.calls, faults.network)."""
 
 import importlib.machinery
 import importlib.util
@@ -9,6 +9,10 @@ if os.environ.get("KITTY_DISK_FAULT"):
     import kitty_disk_shim  # type: ignore[import-not-found]  # beside this file, on the path
 
     kitty_disk_shim.install_from_environment()
+if os.environ.get("KITTY_CALL_FAULT"):
+    import kitty_call_shim  # type: ignore[import-not-found]
+
+    kitty_call_shim.install_from_environment()
 if os.environ.get("KITTY_NETWORK_GUARD"):
     import kitty_network_shim  # type: ignore[import-not-found]
 
