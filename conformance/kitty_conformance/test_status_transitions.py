@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +12,10 @@ from kitty_reliability.formats.instants import spell
 from kitty_reliability.implementations.protocol import Capability, Open, OutcomeKind, State
 from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.rows import rows_from_bytes
-from kitty_reliability.observe.tree import TreeMark, mark_tree
+from kitty_reliability.observe.tree import mark_tree
 from pytest_kitty.scenarios import Finding, inconclusive
 
+from .kept import kept_since, somewhere
 from .lane_table import BOARD, EveryLane, VectorEdge, edges, legal_targets, satisfied, violations
 from .world import World, Worlds, told
 
@@ -425,7 +423,7 @@ def test_torn_bytes_are_kept_aside(worlds: Worlds, torn: bytes) -> None:
         return
     world.check(torn + b"{" not in now, Finding.GLUED_LINE, "the new row is glued to the torn bytes")
     world.moved(mark, outcome, "WP01", "claimed")
-    world.check(_kept(world, files, torn), Finding.BYTES_LOST, "the torn bytes are in no file any more")
+    world.check(kept_since(world, files, torn), Finding.BYTES_LOST, "the torn bytes are in no file any more")
 
     # A second tear is another one: keeping it must not cost the first.
     second = b'{"second": "tear'
@@ -433,30 +431,10 @@ def test_torn_bytes_are_kept_aside(worlds: Worlds, torn: bytes) -> None:
     files = mark_tree(world.mission.root)
     mark = world.mark()
     world.moved(mark, world.transition("WP02", "blocked", reason="waiting"), "WP02", "blocked")
-    world.check(_kept(world, files, second), Finding.BYTES_LOST, "the bytes of the second tear are in no file any more")
-    world.check(_somewhere(world, torn), Finding.BYTES_LOST, "the second tear cost the bytes of the first")
-
-
-def _kept(world: World, files: TreeMark, torn: bytes) -> bool:
-    """Say whether a file that came or changed since ``files`` holds the torn bytes."""
-    changed = [name.partition(" ")[2] for name in files.changes() if not name.startswith("removed")]
-    return any(_holds(world, world.mission.root / name, torn) for name in changed)
-
-
-def _somewhere(world: World, torn: bytes) -> bool:
-    return any(_holds(world, path, torn) for path in world.worlds.base.rglob("*"))
-
-
-def _holds(world: World, path: Path, torn: bytes) -> bool:
-    """Say whether a file holds the torn bytes, as they were or in a spelling that loses nothing."""
-    if not path.is_file() or path.name == "status.json":
-        return False
-    latin = torn.decode("latin-1")
-    spelled = [b64encode(torn), torn.hex().encode(), json.dumps(latin)[1:-1].encode()]
-    spelled += [json.dumps(list(torn), separators=form).encode() for form in ((", ", ": "), (",", ":"))]
-    # In the log itself the bytes as they were would be the tear.
-    raw = [] if path == world.log else [torn]
-    return any(spelling in path.read_bytes() for spelling in raw + spelled)
+    world.check(
+        kept_since(world, files, second), Finding.BYTES_LOST, "the bytes of the second tear are in no file any more"
+    )
+    world.check(somewhere(world, torn), Finding.BYTES_LOST, "the second tear cost the bytes of the first")
 
 
 @pytest.mark.kitty_clause("STA-009")

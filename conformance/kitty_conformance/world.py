@@ -18,6 +18,7 @@ from typing import Any, Literal, NoReturn
 
 from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.build.repository import Repository, repository
+from kitty_reliability.faults.calls import CallFault
 from kitty_reliability.faults.disk import DiskFault
 from kitty_reliability.formats.profiles import Profile
 from kitty_reliability.implementations.base import Implementation, ImplementationError
@@ -35,7 +36,7 @@ from kitty_reliability.implementations.protocol import (
 )
 from kitty_reliability.implementations.registry import connect
 from kitty_reliability.observe.output import OutputError, one_json_value
-from kitty_reliability.observe.rows import Added, LogMark, lane_from_bytes, mark_log, rows_from_bytes
+from kitty_reliability.observe.rows import Added, LogMark, lane_from_bytes, lanes_from_bytes, mark_log, rows_from_bytes
 from pytest_kitty.scenarios import Finding, ScenarioFailure, inconclusive, not_applicable
 
 __all__ = ["CommandResult", "World", "Worlds", "another_process", "names_line", "told"]
@@ -173,7 +174,11 @@ class World:
 
     def lane(self, work_package: str) -> str | None:
         """Return the lane that the bytes on disk add up to."""
-        return lane_from_bytes(self.log.read_bytes() if self.log.is_file() else b"", work_package)
+        return self.lanes_on_disk().get(work_package)
+
+    def lanes_on_disk(self) -> dict[str, str]:
+        """Return the lane of each work package that the bytes on disk move."""
+        return lanes_from_bytes(self.log.read_bytes() if self.log.is_file() else b"")
 
     def review(self, verdict: str) -> dict[str, str]:
         """Return a review result with ``verdict``."""
@@ -228,10 +233,12 @@ class World:
         *,
         form: Literal["json", "text"] = "json",
         defaults: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> CommandResult:
         """Run the implementation's own command for ``request``, and return what it did.
 
-        ``environment`` is added to what it says that its command needs, ``defaults`` holds where it says nothing.
+        ``environment`` is added to what it says that its command needs, ``defaults`` holds where it says nothing;
+        ``wrapper`` is a program and its arguments that starts it.
         """
         outcome = self.ask(Surface(request=request, format=form))
         if outcome.kind is OutcomeKind.UNSUPPORTED:
@@ -239,7 +246,7 @@ class World:
         answer = self.accepted(outcome, "the command is named")
         variables = clean_environment({**(defaults or {}), **answer["env"], **(environment or {})})
         try:
-            done = run_to_end(answer["argv"], variables, answer["cwd"], self.implementation.deadline)
+            done = run_to_end([*wrapper, *answer["argv"]], variables, answer["cwd"], self.implementation.deadline)
         except OSError as error:
             self.fail(Finding.CRASH, f"`{shlex.join(answer['argv'])}` cannot be started: {error}")
         if done.status is None:
@@ -247,7 +254,7 @@ class World:
         self.asked.append(f"`{shlex.join(answer['argv'][:6])} ...` -> exit status {done.status}")
         return CommandResult(answer["argv"], done.status, done.stdout, done.stderr)
 
-    def under(self, fault: DiskFault, ask: Callable[[Implementation], Outcome]) -> Outcome:
+    def under(self, fault: DiskFault | CallFault, ask: Callable[[Implementation], Outcome]) -> Outcome:
         """Ask with ``fault`` in place; inconclusive when the fault never acted."""
         _ = self.implementation.greeting  # asked before the fault is there
         if not self._committed:
@@ -259,13 +266,18 @@ class World:
             with self.implementation.sibling(fault.environment()) as faulty:
                 outcome = ask(faulty)
         if not fault.acted:
-            inconclusive(f"the fault ({fault.mode} writes) took no effect in this implementation: {outcome}")
+            inconclusive(f"the fault ({fault.mode}) took no effect in this implementation: {outcome}")
         return outcome
 
     def disk_fault(self, mode: Any, **options: Any) -> DiskFault:
         """Describe a fault on the log of this world."""
         marker = self.worlds.base / f"fault-{self.rng.randrange(10**9)}"
         return DiskFault(self.log, mode, marker, **options)
+
+    def call_fault(self, mode: Any, path: Path | None = None, **options: Any) -> CallFault:
+        """Describe a fault at one call on the log of this world, or on ``path``."""
+        marker = self.worlds.base / f"fault-{self.rng.randrange(10**9)}"
+        return CallFault(path or self.log, mode, marker, **options)
 
     # --- judging
 
@@ -396,9 +408,9 @@ class World:
     def snapshot_agrees(self, what: str) -> None:
         """Judge that a snapshot that is there says of each work package what the log says."""
         __tracebackhide__ = True
-        snapshot = self.snapshot_on_disk()
+        snapshot, lanes = self.snapshot_on_disk(), self.lanes_on_disk()
         for work_package, entry in (snapshot or {}).get("work_packages", {}).items():
-            lane = self.lane(work_package)
+            lane = lanes.get(work_package)
             told = entry.get("lane") if isinstance(entry, dict) else None
             if lane is not None and told != lane:
                 self.fail(
@@ -457,12 +469,14 @@ class World:
                 self.fail(finding, f"event {answer['event_id']} was acknowledged and is in the log {count} times")
 
 
-def another_process(world: World, environment: Mapping[str, str] | None = None) -> Implementation:
+def another_process(
+    world: World, environment: Mapping[str, str] | None = None, *, wrapper: Sequence[str] = ()
+) -> Implementation:
     """Return a session on the implementation in a process of its own; inconclusive when there is no such thing."""
     if not world.implementation.in_this_process:
-        return world.implementation.sibling(environment)
+        return world.implementation.sibling(environment, wrapper=wrapper)
     try:
-        return connect(f"served:{world.implementation.spec}").sibling(environment)
+        return connect(f"served:{world.implementation.spec}").sibling(environment, wrapper=wrapper)
     except ImplementationError as error:
         inconclusive(f"it cannot run in a process of its own: {error}")
 

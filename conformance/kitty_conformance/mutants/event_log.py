@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from kitty_reliability.formats import row_shapes
@@ -34,6 +35,27 @@ def _with(**rules: bool) -> type[Reducer]:
 class _FileOrder(Reducer):
     def _sort(self, rows: list[Any], start: int) -> bool:  # noqa: ARG002
         return True
+
+
+class _OneInstantInFileOrder(Reducer):
+    def _order(self, row: Any) -> Any:
+        return row.when
+
+
+class _OneLaneIsOneRow(Reducer):
+    def _is_repetition(self, row: Row) -> bool:
+        try:
+            return super()._is_repetition(row)
+        except DiagnosticError:
+            earlier = self._seen[str(row.data["event_id"])]
+            if earlier.data.get("to_lane") == row.data.get("to_lane"):
+                return True
+            raise
+
+
+class _OffsetsIgnored(Reducer):
+    def _order(self, row: Any) -> Any:
+        return datetime.fromisoformat(row.data["at"]).replace(tzinfo=None), row.data["event_id"]
 
 
 class _CountsTwice(Reducer):
@@ -178,6 +200,11 @@ MUTANTS: list[type[Mutant]] = [
         mistake="The last line in the file decides.",
     ),
     mutant(
+        "one-instant-in-file-order", clause="LOG-001", scenario="test_the_order_of_lines_does_not_matter",
+        finding="order-matters", reducer=_OneInstantInFileOrder,
+        mistake="Of two rows of one instant the later line decides.",
+    ),
+    mutant(
         "counts-twice", clause="LOG-002", scenario="test_a_lane_row_counts_once",
         finding="counted-twice", reducer=_CountsTwice,
         mistake="A row that is there twice counts twice.",
@@ -191,6 +218,11 @@ MUTANTS: list[type[Mutant]] = [
         "first-duplicate-wins", clause="LOG-003", scenario="test_one_id_with_two_contents_is_refused",
         finding="damage-accepted", reducer=_with(conflicting_ids_refused=False),
         mistake="Of two rows with one id the first in the file counts (#569).",
+    ),
+    mutant(
+        "one-lane-is-one-row", clause="LOG-003", scenario="test_one_id_with_two_contents_is_refused",
+        finding="damage-accepted", reducer=_OneLaneIsOneRow,
+        mistake="Two rows with one id and one lane are taken for one, whoever wrote them and when.",
     ),
     mutant(
         "approval-beats-rejection", clause="LOG-004",
@@ -208,6 +240,11 @@ MUTANTS: list[type[Mutant]] = [
         "timestamps-as-text", clause="LOG-005", scenario="test_rows_are_ordered_by_instant",
         finding="lane-disagrees", reducer=_TextOrder,
         mistake="Rows are ordered by the text of their timestamps (#4941).",
+    ),
+    mutant(
+        "offsets-ignored", clause="LOG-005", scenario="test_rows_are_ordered_by_instant",
+        finding="lane-disagrees", reducer=_OffsetsIgnored,
+        mistake="Timestamps are compared without their offsets from UTC.",
     ),
     mutant(
         "unknown-kinds-skipped", clause="LOG-006", scenario="test_an_unknown_kind_is_an_error",

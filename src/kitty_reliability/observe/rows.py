@@ -13,7 +13,7 @@ from typing import Any
 
 from kitty_reliability.formats.instants import instant
 
-__all__ = ["Added", "LogMark", "lane_from_bytes", "mark_log", "rows_from_bytes"]
+__all__ = ["Added", "LogMark", "lane_from_bytes", "lanes_from_bytes", "mark_log", "rows_from_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +91,31 @@ def rows_from_bytes(data: bytes) -> list[dict[str, Any]]:
 
 
 def lane_from_bytes(data: bytes, work_package: str) -> str | None:
-    """Return the lane of ``work_package`` that the rows of ``data`` add up to, None when none moves it.
+    """Return the lane of ``work_package`` that the rows of ``data`` add up to, None when none moves it."""
+    return lanes_from_bytes(data).get(work_package)
+
+
+def lanes_from_bytes(data: bytes) -> dict[str, str]:
+    """Return the lane of each work package that the rows of ``data`` move.
 
     The latest row by instant, then by event id, decides (clause LOG-005). Repeated rows change nothing;
     rules about rejections at one instant are not applied: do not ask about such a log.
     """
-    latest: tuple[int, str] | None = None
-    lane: str | None = None
+    latest: dict[str, tuple[int, str]] = {}
+    lanes: dict[str, str] = {}
     for row in rows_from_bytes(data):
-        if row.get("wp_id") != work_package or row.get("kind") is not None or "event_type" in row:
+        work_package, lane = row.get("wp_id"), row.get("to_lane")
+        if not isinstance(work_package, str) or not isinstance(lane, str):
             continue
-        if not isinstance(row.get("to_lane"), str):
+        if row.get("kind") is not None or "event_type" in row:
             continue
         try:
             order = (instant(row["at"]), str(row["event_id"]))
         except (KeyError, ValueError, TypeError):
             continue
-        if latest is None or order >= latest:
-            latest, lane = order, row["to_lane"]
-    return lane
+        if work_package not in latest or order >= latest[work_package]:
+            latest[work_package], lanes[work_package] = order, lane
+    return lanes
 
 
 def _bytes_of(path: Path) -> bytes | None:
