@@ -255,7 +255,7 @@ def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_hello_and_open(bench: Bench) -> None:
     session = bench.printing()
     assert session.greeting.version == "9.8.7"
-    assert session.greeting.capabilities == {"write", "snapshot", "surface", "merge_logs"}
+    assert session.greeting.capabilities == {"write", "snapshot", "surface", "commit", "merge_logs"}
     opened = session.ask(Open(root=str(bench.root), mission="demo"))
     assert opened.value["mission_id"] is None
     (bench.mission / "meta.json").write_text('{"mission_id": "M"}', encoding="utf-8")

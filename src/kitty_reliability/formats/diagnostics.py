@@ -110,16 +110,17 @@ TABLE: Final[dict[str, Entry]] = _entries(
     # --- where a command runs
     ("REPOSITORY_NOT_FOUND", "STA-005", "{root} is in no repository and holds no kitty-specs/",
      "run the command in a checkout of the repository"),
+    ("MAIN_CHECKOUT_UNKNOWN", "STA-005", "{root} is a worktree of {repository}, and its main checkout cannot be told",
+     "run the command in the main checkout; a copied repository needs a clone instead"),
     ("CHECKOUT_FOREIGN", "STA-005", "{root} is a checkout of its own, in {repository}, without mission {mission_slug}",
      "name the repository that is meant; nothing is redirected"),
-    ("COORDINATION_NOT_CHECKED_OUT", "STA-005", "mission {mission_slug} is coordinated in {path}, which is not there",
-     "git worktree add {path} {branch}"),
+    ("COORDINATION_NOT_CHECKED_OUT", "STA-005",
+     "mission {mission_slug} is coordinated on branch {branch}, which is not checked out in {path}", "{command}"),
     ("WORKSPACE_MISSING", "STA-005", "{record} names {path}, which is not there",
      "restore the worktree, or remove the record"),
     ("MISSION_AMBIGUOUS", "STA-007", "{mission_slug} is the beginning of several missions: {candidates}",
      "name one of them in full"),
     # --- the commit after the append
-    ("INDEX_NOT_CLEAN", "STA-006", "files of others are staged: {files}", "commit or unstage them, then try again"),
     ("COMMIT_REFUSED", "STA-006", "git did not commit: {problem}; {stands}",
      "mend what git names, then repeat the transition"),
     # --- files that can be derived again

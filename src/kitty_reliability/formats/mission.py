@@ -50,6 +50,8 @@ class MissionPaths:
 
     root: Path
     directory: Path
+    #: The directory of log and snapshot, when another checkout has them: the coordination worktree's.
+    state: Path | None = None
 
     @classmethod
     def under(cls, root: Path, slug: str) -> MissionPaths:
@@ -75,12 +77,12 @@ class MissionPaths:
     @property
     def log(self) -> Path:
         """``status.events.jsonl``, the only authority for lanes."""
-        return self.directory / EVENT_LOG_NAME
+        return (self.state or self.directory) / EVENT_LOG_NAME
 
     @property
     def snapshot(self) -> Path:
         """``status.json``, derived from the log."""
-        return self.directory / SNAPSHOT_NAME
+        return (self.state or self.directory) / SNAPSHOT_NAME
 
     @property
     def tasks(self) -> Path:

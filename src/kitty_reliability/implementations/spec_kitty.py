@@ -183,7 +183,16 @@ class SpecKitty(Implementation):
             version=versions[-1],
             protocol=PROTOCOL_VERSION,
             profile="spec-kitty-3.2",
-            capabilities=frozenset({Capability.WRITE, Capability.SNAPSHOT, Capability.SURFACE, Capability.MERGE_LOGS}),
+            # `emit` commits every row that it writes; it cannot be told not to.
+            capabilities=frozenset(
+                {
+                    Capability.WRITE,
+                    Capability.SNAPSHOT,
+                    Capability.SURFACE,
+                    Capability.COMMIT,
+                    Capability.MERGE_LOGS,
+                }
+            ),
             typical_seconds=max(3.0, round(run.seconds, 1)),
             lock_seconds=60,
             needs_repository=True,

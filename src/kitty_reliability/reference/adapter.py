@@ -16,7 +16,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 
 from .commands import arguments_for, printable
-from .locations import find_mission, lock_path
+from .locations import lock_path
 from .merging import Merger
 from .workflow import Workflow
 
@@ -29,6 +29,7 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.EVENTS,
         protocol.Capability.SNAPSHOT,
         protocol.Capability.RECOVERY,
+        protocol.Capability.COMMIT,
         protocol.Capability.SURFACE,
         protocol.Capability.MERGE_LOGS,
         protocol.Capability.REPAIR,
@@ -92,7 +93,7 @@ class Reference:
         """Find the mission."""
         from kitty_reliability.formats.mission import read_meta
 
-        paths = find_mission(request.root, request.mission)
+        paths = self.workflow.find(request.root, request.mission)
         meta = read_meta(paths.meta)
         return Outcome.success(
             protocol.OpenAnswer(
@@ -106,7 +107,7 @@ class Reference:
     def transition(self, request: protocol.Transition) -> Outcome:
         """Move a work package."""
         moved = self.workflow.transition(request)
-        paths = find_mission(request.root, request.mission)
+        paths = self.workflow.find(request.root, request.mission)
         return Outcome.success(
             protocol.TransitionAnswer(
                 changed=moved.event_id is not None,

@@ -248,7 +248,7 @@ class LogStore:
     def _set_torn_aside(self) -> None:
         """Keep the torn end in a file of its own and cut it off the log (STA-009)."""
         name = f"{self.paths.log.name}.torn-{sha256(self._torn).hexdigest()[:16]}"
-        aside = self.paths.directory / name
+        aside = self.paths.log.with_name(name)
         try:
             if aside.exists() and aside.read_bytes() != self._torn:
                 # Half a copy, left by a writer that was killed: it must not stand in the way for ever.

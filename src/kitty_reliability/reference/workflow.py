@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, Final
 
 from ulid import ULID
@@ -22,6 +23,7 @@ from kitty_reliability.formats.strict_json import parse
 from kitty_reliability.formats.work_package import find_work_package, read_work_package
 from kitty_reliability.implementations.protocol import Transition
 
+from .commits import GitCommit
 from .files import replace_file
 from .locations import find_mission
 from .reducer import Reducer
@@ -70,6 +72,9 @@ class Workflow:
     store_class: type[LogStore] = LogStore
     reducer_class: type[Reducer] = Reducer
     rules_class: type[Rules] = Rules
+    commit_class: type[GitCommit] = GitCommit
+    #: Where a mission is, asked for from some directory.
+    find = staticmethod(find_mission)
 
     def __init__(
         self,
@@ -99,8 +104,8 @@ class Workflow:
         }
         try:
             self._require_writable(request)
-            paths = find_mission(request.root, request.mission)
-            fields["status_events_path"] = str(paths.log)
+            paths = self.find(request.root, request.mission)
+            fields |= {"mission_slug": paths.slug, "status_events_path": str(paths.log)}
             if not is_work_package_id(request.work_package):
                 raise diagnostic("WORK_PACKAGE_IDENTIFIER_UNSAFE")
             target = self._target(request.to)
@@ -108,6 +113,7 @@ class Workflow:
             meta = read_meta(paths.meta)
             fields["mission_id"] = meta.mission_id
             store = self._store(paths)
+            deadline = monotonic() + self.lock_seconds
             with store.locked():
                 reducer = self._open(store, meta)
                 source = reducer.lane(request.work_package) or Lane.GENESIS
@@ -120,7 +126,10 @@ class Workflow:
                 if refused is not None:
                     raise DiagnosticError(refused)
                 row = self._row(reducer, meta, request, source, target)
+                before, git = store.size, self.commit_class(paths, deadline) if request.commit else None
                 self._commit(store, meta, row)
+                if git is not None:
+                    self._record(git, store, before, row)
             return Moved(row["event_id"], source, target)
         except DiagnosticError as error:
             raise DiagnosticError(error.diagnostic.with_fields(**fields)) from error
@@ -153,6 +162,16 @@ class Workflow:
             store.take_back(before)
             raise diagnostic("SNAPSHOT_WRITE_FAILED", problem=str(error)) from error
 
+    def _record(self, git: GitCommit, store: LogStore, before: int, row: dict[str, Any]) -> None:
+        """Commit log and snapshot; what git refuses does not stand on disk either (STA-006)."""
+        try:
+            git.commit(f"{store.paths.slug}: {row['wp_id']} {row['from_lane']} -> {row['to_lane']}")
+        except DiagnosticError as error:
+            if error.diagnostic.code == "COMMIT_REFUSED":
+                store.take_back(before)
+                git.restore()
+            raise
+
     def _require_lane(self, store: LogStore, before: int, row: dict[str, Any]) -> None:
         """Take the row back unless the log, reduced, says what was asked for (STA-002)."""
         in_force = store.reducer.row_in_force(row["wp_id"])
@@ -183,7 +202,7 @@ class Workflow:
             "execution_mode": request.execution_mode,
             "force": request.force,
             "from_lane": str(source),
-            "mission_slug": request.mission,
+            "mission_slug": reducer.mission_slug,
             "policy_metadata": request.policy_metadata,
             "reason": request.reason,
             "review_ref": request.review_ref,
@@ -215,7 +234,7 @@ class Workflow:
         Raises:
             DiagnosticError: the mission cannot be found, or its log cannot be read.
         """
-        paths = find_mission(root, slug)
+        paths = self.find(root, slug)
         meta = read_meta(paths.meta)
         left_out: list[Diagnostic] = []
         store = self._store(paths)
@@ -254,14 +273,14 @@ class Workflow:
         Raises:
             DiagnosticError: the mission cannot be found, or its log cannot be read.
         """
-        paths = find_mission(root, slug)
+        paths = self.find(root, slug)
         store = self._store(paths)
         store.read(read_meta(paths.meta))
         return read_rows(store.data(), self.profile)
 
     def materialize(self, root: str, slug: str) -> tuple[MissionPaths, Snapshot]:
         """Write the snapshot and return it; a file that has these bytes already is left alone (LOG-011)."""
-        paths = find_mission(root, slug)
+        paths = self.find(root, slug)
         meta = read_meta(paths.meta)
         snapshot = self._store(paths).read(meta).snapshot(meta)
         data = encode_snapshot(snapshot)
@@ -278,7 +297,7 @@ class Workflow:
             DiagnosticError: the mission cannot be found, the lock is held, or two rows of one id differ: which of
                 them is true is not known here (LOG-003).
         """
-        paths = find_mission(root, slug)
+        paths = self.find(root, slug)
         store = self._store(paths)
         with store.locked():
             repaired = quarantine(paths.log, store.data(), self.profile)
