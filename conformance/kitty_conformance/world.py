@@ -10,7 +10,8 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -90,12 +91,13 @@ class Worlds:
         self.rng = rng
         self.made: list[World] = []
 
-    def __call__(self, work_packages: Any = None, *, git: bool = False, **options: Any) -> World:
+    def __call__(self, work_packages: Any = None, *, git: bool = False, inside: str = "", **options: Any) -> World:
         """Build a world with one mission; in a git repository when ``git`` or the implementation needs one.
 
-        Other arguments as in ``build.mission``.
+        Other arguments as in ``build.mission``; with ``lanes`` or ``topology`` as in ``Repository.mission``.
+        ``inside`` names the directory that the repository is built in.
         """
-        root = self.base / f"world-{len(self.made) + 1}"
+        root = self.base / f"world-{len(self.made) + 1}" / inside
         root.mkdir(parents=True)
         made: Repository | None = None
         word = "".join(self.rng.choices("abcdefghijkmnpqrstuvwxyz", k=6))
@@ -108,10 +110,12 @@ class Worlds:
             "bootstrap": "planned",
             **options,
         }
-        if git or self.implementation.greeting.needs_repository:
+        split = "lanes" in options or "topology" in options
+        if git or split or self.implementation.greeting.needs_repository:
             made = repository(root)
             options.setdefault("clock", made.clock)
-        world = World(self, mission(root, work_packages, **options), made)
+        built = made.mission(work_packages, **options) if made and split else mission(root, work_packages, **options)
+        world = World(self, built, made)
         self.made.append(world)
         return world
 
@@ -146,8 +150,13 @@ class World:
 
     @property
     def log(self) -> Path:
-        """The log's path."""
-        return self.mission.paths.log
+        """The path of the canonical log, in whichever checkout the topology has it."""
+        return self.mission.log.path
+
+    @property
+    def snapshot_path(self) -> Path:
+        """The path of the snapshot, beside the log."""
+        return self.log.with_name(self.mission.paths.snapshot.name)
 
     @property
     def actor(self) -> str:
@@ -165,7 +174,7 @@ class World:
         return mark_log(self.log)
 
     def _snapshot_bytes(self) -> bytes | None:
-        path = self.mission.paths.snapshot
+        path = self.snapshot_path
         return path.read_bytes() if path.is_file() else None
 
     def rows(self) -> list[dict[str, Any]]:
@@ -253,6 +262,24 @@ class World:
             self.fail(Finding.HANG, f"`{shlex.join(answer['argv'])}` did not end")
         self.asked.append(f"`{shlex.join(answer['argv'][:6])} ...` -> exit status {done.status}")
         return CommandResult(answer["argv"], done.status, done.stdout, done.stderr)
+
+    @contextmanager
+    def within(self, environment: Mapping[str, str]) -> Iterator[Implementation]:
+        """Give a session on the implementation with ``environment`` added to what it sees."""
+        _ = self.implementation.greeting  # asked before the environment is there
+        if not self._committed:
+            self.commit()
+        if not self.implementation.in_this_process:
+            with self.implementation.sibling(environment) as other:
+                yield other
+            return
+        before = dict(os.environ)
+        os.environ.update(environment)
+        try:
+            yield self.implementation
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def under(self, fault: DiskFault | CallFault, ask: Callable[[Implementation], Outcome]) -> Outcome:
         """Ask with ``fault`` in place; inconclusive when the fault never acted."""
@@ -421,7 +448,7 @@ class World:
     def snapshot_on_disk(self) -> dict[str, Any] | None:
         """Return ``status.json`` as it is on disk, None when there is none; a finding when it is no snapshot."""
         __tracebackhide__ = True
-        path = self.mission.paths.snapshot
+        path = self.snapshot_path
         if not path.is_file():
             return None
         try:
