@@ -64,7 +64,10 @@ def test_every_clause_has_a_mutant_a_scenario_and_a_promise() -> None:
     for module in SUITE.glob("test_*.py"):
         with_scenarios |= set(re.findall(r'kitty_clause\("([A-Z]+-\d+)"\)', module.read_text(encoding="utf-8")))
     assert with_mutants == with_scenarios == CLAUSES.keys()
-    assert all(clause["promise"] and clause["source"] and clause["side"] in {"R", "W", "R/W", "G"} for clause in CLAUSES.values())
+    assert all(
+        clause["promise"] and clause["source"] and clause["side"] in {"R", "W", "R/W", "G"}
+        for clause in CLAUSES.values()
+    )
 
 
 def test_every_mutant_says_what_is_wrong_with_it() -> None:

@@ -62,11 +62,6 @@ class Implementation(ABC):
         """The process that serves the next operation; None when it is this one, or one that is yet to be started."""
         return None
 
-    @property
-    def process_id(self) -> int | None:
-        """The process that serves the next operation; None when it is this one, or one that is yet to be started."""
-        return None
-
     def close(self) -> None:  # noqa: B027 - an object in this process has nothing to end
         """End the session and every process that it started."""
 
