@@ -20,7 +20,7 @@ from kitty_reliability.implementations.protocol import Capability, Open, Outcome
 from kitty_reliability.observe.rows import LogMark
 from pytest_kitty.scenarios import Finding, inconclusive
 
-from .world import World, Worlds
+from .world import World, Worlds, another_process
 
 _HOOK: Final = "#!/bin/sh\n: > hook-ran\necho 'refused by a hook' >&2\nexit 1\n"
 
@@ -246,11 +246,12 @@ def test_a_busy_mission_is_a_failure_within_the_declared_bound(worlds: Worlds) -
         inconclusive("it does not say which file its writers lock")
     from filelock import FileLock
 
-    greeting, mark = world.implementation.greeting, world.mark()
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
-        request = _request(world, "WP01", "claimed")
-        outcome = world.answered(world.ask(request, deadline=greeting.lock_seconds + world.implementation.deadline))
+    variable = world.implementation.greeting.lock_variable
+    with another_process(world, {variable: "1"} if variable else None) as other:
+        deadline, mark = other.greeting.lock_seconds + other.deadline, world.mark()
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path):
+            outcome = world.answered(world.ask(_request(world, "WP01", "claimed"), of=other, deadline=deadline))
     if outcome.ok and outcome.value["changed"]:
         world.moved(mark, outcome, "WP01", "claimed")
         inconclusive(f"a lock on {path} keeps nobody out")
