@@ -106,7 +106,7 @@ def test_every_public_name_is_on_a_page() -> None:
     assert not missing, f"name them in a comment `signatures:` or `machinery:` of a page, then make docs: {missing}"
     # It would be missed: without one page, its names are.
     without = [text for text, page in zip(texts, PAGES, strict=True) if not page.endswith("disk.md")]
-    assert SIGNATURES["missing"](without) == ["kitty_reliability.faults.disk:DiskFault"]
+    assert "kitty_reliability.faults.disk:DiskFault" in SIGNATURES["missing"](without)
 
 
 def test_every_fixture_is_in_the_index() -> None:
