@@ -81,8 +81,8 @@ class _SkipsUnknownKinds(LogStore):
 
 
 class _DropsOtherRows(Workflow):
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
-        super()._commit(store, meta, row)
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
+        super()._commit(store, meta, *rows)
         lines = store.paths.log.read_bytes().splitlines(keepends=True)
         store.paths.log.write_bytes(b"".join(line for line in lines if b'"to_lane"' in line))
 
@@ -173,9 +173,9 @@ class _CountsLines(Reducer):
 
 
 class _StaleSnapshot(Workflow):
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
         before = store.reducer.snapshot(meta)
-        super()._commit(store, meta, row)
+        super()._commit(store, meta, *rows)
         replace_file(store.paths.snapshot, json.dumps(before).encode())
 
 

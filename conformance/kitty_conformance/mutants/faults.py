@@ -60,10 +60,10 @@ class _HalfARowStays(LogStore):
 
 
 class _RowStaysWithoutASnapshot(Workflow):
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
         before = store.size
-        store.append(row)
-        self._require_lane(store, before, row)
+        store.append(*rows)
+        self._require_lane(store, before, rows[-1])
         try:
             replace_file(store.paths.snapshot, encode_snapshot(store.reducer.snapshot(meta)))
         except OSError as error:
@@ -71,9 +71,9 @@ class _RowStaysWithoutASnapshot(Workflow):
 
 
 class _LooksTwice(Workflow):
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
         before = store.size
-        super()._commit(store, meta, row)
+        super()._commit(store, meta, *rows)
         try:
             store.data()
         except OSError as error:

@@ -24,9 +24,9 @@ __all__ = ["MUTANTS"]
 
 
 class _SuccessFromTheAttempt(Workflow):
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
-        if row["to_lane"] != Lane.BLOCKED:
-            super()._commit(store, meta, row)
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
+        if rows[-1]["to_lane"] != Lane.BLOCKED:
+            super()._commit(store, meta, *rows)
 
 
 class _NoOpWithAnEvent(Workflow):
@@ -36,9 +36,9 @@ class _NoOpWithAnEvent(Workflow):
 
 
 class _WritesTwice(LogStore):
-    def append(self, row: Mapping[str, Any]) -> None:
-        super().append(row)
-        append_durably(self.paths.log, encode_row(row))
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        super().append(*rows)
+        append_durably(self.paths.log, encode_row(rows[-1]))
 
 
 class _AnswersForAnother(Reference):
@@ -99,11 +99,11 @@ class _RepairsByTruncation(LogStore):
 
 
 class _SnapshotFirst(Workflow):
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
         ahead = Reducer(self.profile, store.paths.slug, meta.mission_id)
-        ahead.add(read_rows(store.data() + encode_row(row)))
+        ahead.add(read_rows(store.data() + b"".join(map(encode_row, rows))))
         replace_file(store.paths.snapshot, encode_snapshot(ahead.snapshot(meta)))
-        super()._commit(store, meta, row)
+        super()._commit(store, meta, *rows)
 
 
 # --- STA-007
@@ -145,7 +145,7 @@ class _RejectionApproves(Rules):
 
 
 class _UnknownWorkPackages(Workflow):
-    def _require_work_package(self, paths: MissionPaths, reducer: Reducer, work_package: str) -> None:
+    def require_work_package(self, paths: MissionPaths, reducer: Reducer, work_package: str) -> None:
         pass
 
 
@@ -175,15 +175,17 @@ class _GluesAfterATear(LogStore):
         self._data += self._torn
         self._torn = b""
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        append_durably(self.paths.log, encode_row(row))
-        self.reducer.add(read_rows(encode_row(row), self.profile))
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        added = b"".join(map(encode_row, rows))
+        append_durably(self.paths.log, added)
+        self.reducer.add(read_rows(added, self.profile))
 
 
 class _GluesWithoutANewline(LogStore):
-    def append(self, row: Mapping[str, Any]) -> None:
-        append_durably(self.paths.log, encode_row(row))
-        self.reducer.add(read_rows(encode_row(row), self.profile))
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        added = b"".join(map(encode_row, rows))
+        append_durably(self.paths.log, added)
+        self.reducer.add(read_rows(added, self.profile))
 
 
 # --- STA-010

@@ -107,6 +107,7 @@ TABLE: Final[dict[str, Entry]] = _entries(
      "ask {holder} to finish, or end that process; then try again"),
     ("HOLDER_UNKNOWN", "STA-004", "{work_package_id} is held by {holder}; nothing tells whether that process runs",
      "ask {holder}; or move it by force, with an actor and a reason"),
+    ("NOT_HELD", "STA-004", "{work_package_id} is {from_lane}; nobody has it in hand", "there is nothing to give back"),
     # --- where a command runs
     ("REPOSITORY_NOT_FOUND", "STA-005", "{root} is in no repository and holds no kitty-specs/",
      "run the command in a checkout of the repository"),

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, model
 
 __all__ = [
     "ANSWERS",
+    "Actor",
     "PROTOCOL_VERSION",
     "REQUEST",
     "Batch",
@@ -84,6 +85,10 @@ class Capability(StrEnum):
     SURFACE = "surface"
 
 
+#: A name, or ``{"role", "profile", "tool", "model"}`` with a text or null each (interop: section 2.3); compared as data.
+Actor = str | dict[str, str | None]
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -116,7 +121,7 @@ class Move(_Value):
 
     work_package: str
     to: str
-    actor: str | None = None
+    actor: Actor | None = None
     force: bool = False
     reason: str | None = None
     review_ref: str | None = None
@@ -150,8 +155,7 @@ class Start(_MissionRequest):
     operation: Literal["start"] = "start"
     work_package: str
     kind: Literal["implement", "review"] = "implement"
-    #: A name, or ``{"role", "profile", "tool", "model"}``; compared as data.
-    actor: str | dict[str, str]
+    actor: Actor
     #: The process that will hold it, and when that process started, in seconds since 1970: one alone is no evidence.
     process_id: int | None = None
     process_started: float | None = None
@@ -162,7 +166,7 @@ class Recover(_MissionRequest):
 
     operation: Literal["recover"] = "recover"
     work_package: str
-    actor: str
+    actor: Actor
     reason: str
 
 
@@ -277,7 +281,7 @@ class StartAnswer(_Value):
     work_package_id: str
     from_lane: str | None = None
     to_lane: str
-    holder: str | dict[str, str]
+    holder: Actor
     status_events_path: str | None = None
 
 
@@ -289,7 +293,7 @@ class RecoverAnswer(_Value):
     work_package_id: str
     from_lane: str
     to_lane: str
-    holder: str | dict[str, str]
+    holder: Actor
     #: In words, such as "process 123 ended".
     evidence: str
     status_events_path: str | None = None

@@ -227,6 +227,8 @@ class SpecKitty(Implementation):
                     return f"emit of this version has no {' and no '.join(missing)}"
                 if request.policy_metadata is not None:
                     return "emit has no option for policy_metadata"
+                if isinstance(request.actor, dict):
+                    return "emit takes an actor as a name only"
                 words = ["status", "emit", request.work_package]
                 for option, value in options:
                     words += [option] if value is None else [option, value]
@@ -289,7 +291,7 @@ def _open(request: Open) -> Outcome:
 
 def _options(request: Transition) -> list[tuple[str, str | None]]:
     """Return the options of ``emit`` that say what ``request`` says."""
-    options: list[tuple[str, str | None]] = [("--to", request.to), ("--actor", request.actor or "")]
+    options: list[tuple[str, str | None]] = [("--to", request.to), ("--actor", str(request.actor or ""))]
     if request.force:
         options.append(("--force", None))
     texts = {

@@ -15,10 +15,11 @@ from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 
+from .claims import Claims
 from .commands import arguments_for, printable
 from .locations import lock_path
 from .merging import Merger
-from .workflow import Workflow
+from .workflow import Moved, Workflow
 
 __all__ = ["Reference", "outcome_of"]
 
@@ -33,6 +34,9 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.SURFACE,
         protocol.Capability.MERGE_LOGS,
         protocol.Capability.REPAIR,
+        protocol.Capability.BATCH,
+        protocol.Capability.START,
+        protocol.Capability.RECOVER,
     }
 )
 
@@ -48,6 +52,7 @@ class Reference:
 
     workflow_class: type[Workflow] = Workflow
     merger_class: type[Merger] = Merger
+    claims_class: type[Claims] = Claims
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -59,6 +64,7 @@ class Reference:
     def __init__(self, profile: Profile = CONTRACT_320) -> None:
         self.profile = profile
         self.workflow = self.workflow_class(profile, lock_seconds=_lock_seconds())
+        self.claims = self.claims_class(self.workflow)
 
     def answer(self, request: protocol.Request) -> Outcome:
         """Return the outcome of ``request``."""
@@ -107,17 +113,47 @@ class Reference:
     def transition(self, request: protocol.Transition) -> Outcome:
         """Move a work package."""
         moved = self.workflow.transition(request)
-        paths = self.workflow.find(request.root, request.mission)
+        return Outcome.success(_moved(request.work_package, moved, self._log(request)))
+
+    def batch(self, request: protocol.Batch) -> Outcome:
+        """Move work packages in one durable act."""
+        done, log = self.workflow.batch(request), self._log(request)
+        moves = [_moved(move.work_package, moved, log) for move, moved in zip(request.moves, done, strict=True)]
+        return Outcome.success(protocol.BatchAnswer(transitions=moves))
+
+    def start(self, request: protocol.Start) -> Outcome:
+        """Take a work package in hand."""
+        started = self.claims.start(request)
         return Outcome.success(
-            protocol.TransitionAnswer(
-                changed=moved.event_id is not None,
-                event_id=moved.event_id,
+            protocol.StartAnswer(
+                changed=bool(started.moves),
+                event_ids=[moved.event_id for moved in started.moves if moved.event_id],
                 work_package_id=request.work_package,
-                from_lane=str(moved.from_lane),
-                to_lane=str(moved.to_lane),
-                status_events_path=str(paths.log),
+                from_lane=str(started.from_lane),
+                to_lane=str(started.to_lane),
+                holder=request.actor,
+                status_events_path=self._log(request),
             )
         )
+
+    def recover(self, request: protocol.Recover) -> Outcome:
+        """Give a work package back whose holder is gone."""
+        given = self.claims.recover(request)
+        return Outcome.success(
+            protocol.RecoverAnswer(
+                changed=True,
+                event_id=given.move.event_id,
+                work_package_id=request.work_package,
+                from_lane=str(given.move.from_lane),
+                to_lane=str(given.move.to_lane),
+                holder=given.holder.actor,
+                evidence=given.evidence,
+                status_events_path=self._log(request),
+            )
+        )
+
+    def _log(self, request: protocol.Transition | protocol.Batch | protocol.Start | protocol.Recover) -> str:
+        return str(self.workflow.find(request.root, request.mission).log)
 
     def state(self, request: protocol.State) -> Outcome:
         """Say which lane each work package is in."""
@@ -181,6 +217,17 @@ def _lock_seconds() -> float:
     if not 0 <= seconds < math.inf:
         raise ImplementationError(f"{_LOCK_VARIABLE} is {text!r}; set it to a number of seconds, or not at all")
     return seconds
+
+
+def _moved(work_package: str, moved: Moved, log: str) -> protocol.TransitionAnswer:
+    return protocol.TransitionAnswer(
+        changed=moved.event_id is not None,
+        event_id=moved.event_id,
+        work_package_id=work_package,
+        from_lane=str(moved.from_lane),
+        to_lane=str(moved.to_lane),
+        status_events_path=log,
+    )
 
 
 def outcome_of(finding: Diagnostic) -> Outcome:

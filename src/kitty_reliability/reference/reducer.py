@@ -255,6 +255,18 @@ class Reducer:
         package = self._packages.get(wp_id)
         return None if package is None else package.in_force
 
+    def transitions(self, wp_id: str) -> list[LaneRow]:
+        """Return the transitions of a work package, in the order in which they happened."""
+        package = self._packages.get(wp_id)
+        return [] if package is None else list(package.rows)
+
+    def excerpt(self, wp_ids: Iterable[str]) -> Reducer:
+        """Return a reducer that knows these work packages alone, to look ahead in."""
+        copy = type(self)(self.profile, self.mission_slug, self.mission_id)
+        for package in [self._packages[wp_id] for wp_id in wp_ids if wp_id in self._packages]:
+            copy.add([*package.rows, *package.annotations])
+        return copy
+
     def subtasks(self, wp_id: str) -> dict[str, str]:
         """Return the recorded state of each subtask of a work package."""
         package = self._packages.get(wp_id)

@@ -173,17 +173,17 @@ class LogStore:
             self._set_torn_aside()
         return self.reducer
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add ``row`` durably and read it back. Call it with the lock held, after ``open_for_append``.
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        """Add ``rows`` durably, in one write, and read them back. Call it with the lock held, after ``open_for_append``.
 
         Raises:
             DiagnosticError: EVENT_APPEND_FAILED or EVENT_READBACK_FAILED; the log is as it was then.
                 EVENT_APPEND_UNRESOLVED when even that could not be done.
         """
         before = len(self._data)
-        line = encode_row(row)
+        lines = b"".join(map(encode_row, rows))
         # A last line that is whole but lacks its newline must not be glued to the new one (STA-009).
-        added = line if not self._data or self._data.endswith(b"\n") else b"\n" + line
+        added = lines if not self._data or self._data.endswith(b"\n") else b"\n" + lines
         self._added = added
         try:
             append_durably(self.paths.log, added)

@@ -13,7 +13,7 @@ from kitty_reliability.formats.diagnostics import Diagnostic
 from kitty_reliability.formats.lanes import EDGES, Guard, Lane, edge
 from kitty_reliability.formats.profiles import CONTRACT_320, Profile
 
-__all__ = ["Context", "Rules"]
+__all__ = ["Context", "Rules", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Context:
     ``{reviewer, verdict, reference, feedback_path?}``. The two booleans are facts about the work package.
     """
 
-    actor: str | None = None
+    actor: Any = None
     force: bool = False
     reason: str | None = None
     workspace_context: str | None = None
@@ -59,7 +59,7 @@ class Rules:
         """Force overrides the table and its guards, but never without an actor and a reason."""
         if target == Lane.GENESIS:
             return Diagnostic("ILLEGAL_TRANSITION", {"legal": "none; genesis is where a log begins"})
-        if _blank(context.actor) or _blank(context.reason):
+        if nobody(context.actor) or _blank(context.reason):
             return Diagnostic("FORCE_REQUIRES_ACTOR_AND_REASON")
         if target == Lane.UNINITIALIZED and not self.profile.force_reaches_uninitialized:
             return Diagnostic("FORCE_TARGET_FORBIDDEN")
@@ -73,7 +73,7 @@ class Rules:
 
     def actor(self, context: Context) -> Diagnostic | None:
         """Somebody takes the work package."""
-        return Diagnostic("ACTOR_REQUIRED") if _blank(context.actor) else None
+        return Diagnostic("ACTOR_REQUIRED") if nobody(context.actor) else None
 
     def workspace(self, context: Context) -> Diagnostic | None:
         """Work starts somewhere."""
@@ -143,6 +143,11 @@ class Rules:
             if any(review.get(key) != result.get(key) for key in _TRIPLE):
                 return Diagnostic("REVIEW_EVIDENCE_MISMATCH")
         return None
+
+
+def nobody(actor: Any) -> bool:
+    """Say whether ``actor`` names nobody: a blank text, or an object that has nothing else."""
+    return all(map(_blank, actor.values())) if isinstance(actor, Mapping) else _blank(actor)
 
 
 def _blank(value: Any) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -12,17 +13,19 @@ from typing import Any, Final
 from ulid import ULID
 
 from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError, diagnostic
-from kitty_reliability.formats.events import Row, read_rows, recover_rows
+from kitty_reliability.formats.events import Row, encode_row, read_rows, recover_rows
 from kitty_reliability.formats.identifiers import is_work_package_id
 from kitty_reliability.formats.instants import spell
 from kitty_reliability.formats.lanes import BOARD_LANES, Lane, UnknownLaneError, lane_from_input
 from kitty_reliability.formats.mission import Meta, MissionPaths, read_meta
 from kitty_reliability.formats.profiles import CONTRACT_320, Profile
+from kitty_reliability.formats.row_shapes import ACTOR_KEYS
 from kitty_reliability.formats.snapshot import Snapshot, encode_snapshot
 from kitty_reliability.formats.strict_json import parse
 from kitty_reliability.formats.work_package import find_work_package, read_work_package
-from kitty_reliability.implementations.protocol import Transition
+from kitty_reliability.implementations.protocol import Batch, Move, Recover, Start, Transition
 
+from .claims import stranded
 from .commits import GitCommit
 from .files import replace_file
 from .locations import find_mission
@@ -97,44 +100,88 @@ class Workflow:
         Raises:
             DiagnosticError: nothing was changed then (EVENT_APPEND_UNRESOLVED says what may stand).
         """
-        fields: dict[str, Any] = {
-            "mission_slug": request.mission,
-            "work_package_id": request.work_package,
-            "requested_lane": request.to,
-        }
-        try:
-            self._require_writable(request)
-            paths = self.find(request.root, request.mission)
-            fields |= {"mission_slug": paths.slug, "status_events_path": str(paths.log)}
-            if not is_work_package_id(request.work_package):
-                raise diagnostic("WORK_PACKAGE_IDENTIFIER_UNSAFE")
-            target = self._target(request.to)
-            fields["requested_lane"] = str(target)
-            meta = read_meta(paths.meta)
-            fields["mission_id"] = meta.mission_id
-            store = self._store(paths)
-            deadline = monotonic() + self.lock_seconds
-            with store.locked():
-                reducer = self._open(store, meta)
-                source = reducer.lane(request.work_package) or Lane.GENESIS
-                fields["from_lane"] = str(source)
-                self._require_work_package(paths, reducer, request.work_package)
-                if source == target and not request.force:
-                    return self._stay(reducer, request, target)
-                context = self._context(paths, reducer, request)
-                refused = self.rules.check(source, target, context)
-                if refused is not None:
-                    raise DiagnosticError(refused)
-                row = self._row(reducer, meta, request, source, target)
+        deadline = monotonic() + self.lock_seconds
+        with self.writing(request) as (paths, meta, store, reducer):
+            moved, row = self.plan(paths, meta, reducer, request)
+            if row is not None:
                 before, git = store.size, self.commit_class(paths, deadline) if request.commit else None
                 self._commit(store, meta, row)
                 if git is not None:
                     self._record(git, store, before, row)
-            return Moved(row["event_id"], source, target)
+            return moved
+
+    def batch(self, request: Batch) -> list[Moved]:
+        """Move work packages in one durable act; errors as of ``transition``, with those of the move that is at fault."""
+        moves = [Transition(root=request.root, mission=request.mission, **dict(move)) for move in request.moves]
+        with self.writing(request) as (paths, meta, store, reducer):
+            return self.move_all(paths, meta, store, reducer, moves)
+
+    def move_all(
+        self, paths: MissionPaths, meta: Meta, store: LogStore, reducer: Reducer, moves: Sequence[Transition]
+    ) -> list[Moved]:
+        """Check every move against what those before it lead to, then write all of them at once. Inside ``writing``."""
+        ahead = reducer.excerpt({move.work_package for move in moves})
+        now = self._now()
+        done, rows = [], []
+        for number, move in enumerate(moves):
+            moved, row = self.plan(paths, meta, ahead, move, now + timedelta(microseconds=number))
+            done.append(moved)
+            if row is not None:
+                rows.append(row)
+                ahead.add(read_rows(encode_row(row), self.profile))
+        if rows:
+            self._commit(store, meta, *rows)
+        return done
+
+    @contextmanager
+    def writing(
+        self, request: Transition | Batch | Start | Recover
+    ) -> Iterator[tuple[MissionPaths, Meta, LogStore, Reducer]]:
+        """Find the mission, lock it and read its log; what goes wrong inside is told with what was asked for."""
+        fields: dict[str, Any] = {"mission_slug": request.mission}
+        if not isinstance(request, Batch):
+            fields["work_package_id"] = request.work_package
+        if isinstance(request, Transition):
+            fields["requested_lane"] = request.to
+        try:
+            paths = self.find(request.root, request.mission)
+            fields |= {"mission_slug": paths.slug, "status_events_path": str(paths.log)}
+            for asked in request.moves if isinstance(request, Batch) else [request]:
+                self._require_writable(asked)
+                if not is_work_package_id(asked.work_package):
+                    raise diagnostic("WORK_PACKAGE_IDENTIFIER_UNSAFE", work_package_id=asked.work_package)
+                if isinstance(asked, Transition):
+                    fields["requested_lane"] = str(self._target(asked.to))
+            meta = read_meta(paths.meta)
+            fields["mission_id"] = meta.mission_id
+            store = self._store(paths)
+            with store.locked():
+                yield paths, meta, store, self._open(store, meta)
         except DiagnosticError as error:
             raise DiagnosticError(error.diagnostic.with_fields(**fields)) from error
         except OSError as error:
             raise diagnostic("UNEXPECTED", problem=f"{type(error).__name__}: {error}", **fields) from error
+
+    def plan(
+        self, paths: MissionPaths, meta: Meta, reducer: Reducer, request: Transition, now: datetime | None = None
+    ) -> tuple[Moved, dict[str, Any] | None]:
+        """Return what ``request`` does after what ``reducer`` has, and the row for it; None when nothing is to be done."""
+        source = reducer.lane(request.work_package) or Lane.GENESIS
+        fields = {"work_package_id": request.work_package, "requested_lane": request.to, "from_lane": str(source)}
+        try:
+            target = self._target(request.to)
+            fields["requested_lane"] = str(target)
+            self.require_work_package(paths, reducer, request.work_package)
+            if source == target and not request.force:
+                return self._stay(reducer, request, target), None
+            refused = self.rules.check(source, target, self._context(paths, reducer, request))
+            if refused is not None:
+                raise DiagnosticError(refused)
+        except DiagnosticError as error:
+            raise DiagnosticError(error.diagnostic.with_fields(**fields)) from error
+        at = self._moment(reducer, request.work_package, now or self._now())
+        row = self._row(reducer, meta, request, source, target, at)
+        return Moved(row["event_id"], source, target), row
 
     def _open(self, store: LogStore, meta: Meta) -> Reducer:
         try:
@@ -151,16 +198,23 @@ class Workflow:
                 ) from error
             raise
 
-    def _commit(self, store: LogStore, meta: Meta, row: dict[str, Any]) -> None:
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
         before = store.size
-        store.append(row)
-        self._require_lane(store, before, row)
+        last = {row["wp_id"]: row for row in rows}
         try:
-            replace_file(store.paths.snapshot, encode_snapshot(store.reducer.snapshot(meta)))
-        except Exception as error:
-            # Whatever went wrong: a row whose transition failed does not stand.
-            store.take_back(before)
-            raise diagnostic("SNAPSHOT_WRITE_FAILED", problem=str(error)) from error
+            store.append(*rows)
+            for row in last.values():
+                self._require_lane(store, before, row)
+            try:
+                replace_file(store.paths.snapshot, encode_snapshot(store.reducer.snapshot(meta)))
+            except Exception as error:
+                # Whatever went wrong: a row whose transition failed does not stand.
+                store.take_back(before)
+                raise diagnostic("SNAPSHOT_WRITE_FAILED", problem=str(error)) from error
+        except DiagnosticError as error:
+            lanes = ", ".join(row["to_lane"] for row in last.values())
+            named = error.diagnostic.with_fields(work_package_id=", ".join(last), requested_lane=lanes)
+            raise DiagnosticError(named) from error
 
     def _record(self, git: GitCommit, store: LogStore, before: int, row: dict[str, Any]) -> None:
         """Commit log and snapshot; what git refuses does not stand on disk either (STA-006)."""
@@ -180,6 +234,7 @@ class Workflow:
         store.take_back(before)
         raise diagnostic(
             "LANE_DISAGREES",
+            work_package_id=row["wp_id"],
             lane_in_force=None if in_force is None else in_force.to_lane,
             outranked_by=None if in_force is None else in_force.event_id,
         )
@@ -192,8 +247,9 @@ class Workflow:
             raise diagnostic("TRANSITION_CONFLICT", holder=holder)
         return Moved(None, lane, lane)
 
-    def _row(self, reducer: Reducer, meta: Meta, request: Transition, source: Lane, target: Lane) -> dict[str, Any]:
-        at = self._moment(reducer, request.work_package)
+    def _row(
+        self, reducer: Reducer, meta: Meta, request: Transition, source: Lane, target: Lane, at: datetime
+    ) -> dict[str, Any]:
         row: dict[str, Any] = {
             "actor": request.actor or "unknown",
             "at": spell(at),
@@ -215,8 +271,7 @@ class Workflow:
             row["review_result"] = request.review_result
         return row
 
-    def _moment(self, reducer: Reducer, work_package: str) -> datetime:
-        now = self._now()
+    def _moment(self, reducer: Reducer, work_package: str, now: datetime) -> datetime:
         in_force = reducer.row_in_force(work_package)
         if in_force is None:
             return now
@@ -246,9 +301,12 @@ class Workflow:
         return StateReport(
             "missing" if not paths.log.exists() else reducer.log_state(),
             {wp_id: None if lane is None else str(lane) for wp_id, lane in lanes.items()},
-            reducer.reports,
+            self._reports(paths, reducer),
             left_out,
         )
+
+    def _reports(self, paths: MissionPaths, reducer: Reducer) -> list[Diagnostic]:
+        return [*reducer.reports, *stranded(paths.slug, reducer)]
 
     def _recovered(self, paths: MissionPaths, meta: Meta) -> tuple[Reducer, list[Diagnostic]]:
         rows, left_out = recover_rows(self._store(paths).data(), self.profile)
@@ -323,7 +381,8 @@ class Workflow:
         except UnknownLaneError:
             raise diagnostic("UNKNOWN_LANE", known=", ".join(BOARD_LANES)) from None
 
-    def _require_work_package(self, paths: MissionPaths, reducer: Reducer, work_package: str) -> None:
+    def require_work_package(self, paths: MissionPaths, reducer: Reducer, work_package: str) -> None:
+        """Refuse a work package that neither the log nor a task file knows."""
         if reducer.row_in_force(work_package) is None and find_work_package(paths.tasks, work_package) is None:
             raise diagnostic("WORK_PACKAGE_NOT_FOUND")
 
@@ -349,10 +408,12 @@ class Workflow:
         recorded = reducer.subtasks(request.work_package)
         return all(recorded.get(name) == Lane.DONE for name in roster or ())
 
-    def _require_writable(self, request: Transition) -> None:
+    def _require_writable(self, request: Transition | Move | Start | Recover) -> None:
         """Refuse what no row can hold before anything is written: lone surrogates (SEC-004), NaN, extreme depth."""
         for name in ("work_package", "actor", "reason", "review_ref", "evidence", "review_result", "policy_metadata"):
-            value = getattr(request, name)
+            value = getattr(request, name, None)
+            if name == "actor" and isinstance(value, dict) and value.keys() != ACTOR_KEYS:
+                raise diagnostic("VALUE_INVALID", problem=f"an actor has the keys {', '.join(sorted(ACTOR_KEYS))}")
             try:
                 parse(json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8"))
             except UnicodeEncodeError:
