@@ -25,12 +25,18 @@ from kitty_reliability.formats.profiles import Profile
 from kitty_reliability.implementations.base import Implementation, ImplementationError
 from kitty_reliability.implementations.processes import clean_environment, run_to_end
 from kitty_reliability.implementations.protocol import (
+    Actor,
+    Batch,
     Capability,
     Events,
     Materialize,
+    Move,
     Outcome,
     OutcomeKind,
+    Recover,
+    Repair,
     Request,
+    Start,
     State,
     Surface,
     Transition,
@@ -40,7 +46,7 @@ from kitty_reliability.observe.output import OutputError, one_json_value
 from kitty_reliability.observe.rows import Added, LogMark, lane_from_bytes, lanes_from_bytes, mark_log, rows_from_bytes
 from pytest_kitty.scenarios import Finding, ScenarioFailure, inconclusive, not_applicable
 
-__all__ = ["CommandResult", "World", "Worlds", "another_process", "names_line", "told"]
+__all__ = ["CommandResult", "World", "Worlds", "another_process", "names_actor", "names_line", "told"]
 
 _BROKEN = {
     OutcomeKind.CRASHED: Finding.CRASH,
@@ -208,9 +214,15 @@ class World:
             self.commit()
         outcome = (of or self.implementation).ask(request, deadline=deadline)
         self.asked.append(f"{_ask_text(request)} -> {outcome}")
-        if isinstance(request, Transition) and outcome.ok and outcome.value.get("changed"):
-            self.acknowledged.append(dict(outcome.value))
+        if isinstance(request, Transition | Batch | Start | Recover) and outcome.ok:
+            self.acknowledge(outcome)
         return outcome
+
+    def acknowledge(self, outcome: Outcome) -> None:
+        """Remember the events that a success reported: in the end each has to be in the log once."""
+        for answer in outcome.value.get("transitions", [outcome.value]):
+            events = answer.get("event_ids") or [answer.get("event_id")]
+            self.acknowledged += [{"event_id": event} for event in events if answer.get("changed") and event]
 
     def transition_request(self, work_package: str, to: str, **keys: Any) -> Transition:
         """Return the request to move ``work_package``, by the implementer unless ``keys`` say otherwise."""
@@ -222,6 +234,31 @@ class World:
     def transition(self, work_package: str, to: str, *, of: Implementation | None = None, **keys: Any) -> Outcome:
         """Ask for a transition."""
         return self.ask(self.transition_request(work_package, to, **keys), of=of)
+
+    def start_request(self, work_package: str, actor: Actor, kind: Any = "implement", **keys: Any) -> Start:
+        """Return the request to take ``work_package`` in hand."""
+        root, slug = str(self.mission.root), self.mission.slug
+        return Start(root=root, mission=slug, work_package=work_package, actor=actor, kind=kind, **keys)
+
+    def start(self, work_package: str, actor: Actor, kind: Any = "implement", **keys: Any) -> Outcome:
+        """Ask to take ``work_package`` in hand."""
+        return self.ask(self.start_request(work_package, actor, kind, **keys))
+
+    def recover(self, work_package: str, actor: Actor) -> Outcome:
+        """Ask to give back ``work_package``, whose holder is said to be gone."""
+        root, slug = str(self.mission.root), self.mission.slug
+        return self.ask(
+            Recover(root=root, mission=slug, work_package=work_package, actor=actor, reason="the holder is gone")
+        )
+
+    def batch(self, *moves: Mapping[str, Any]) -> Outcome:
+        """Ask for several moves in one act, by the implementer unless a move says otherwise."""
+        root, slug = str(self.mission.root), self.mission.slug
+        return self.ask(Batch(root=root, mission=slug, moves=[Move(**{"actor": self.actor, **move}) for move in moves]))
+
+    def repair(self) -> Outcome:
+        """Ask to move aside what cannot be read."""
+        return self.ask(Repair(root=str(self.mission.root), mission=self.mission.slug))
 
     def state(self, *, recover: bool = False) -> Outcome:
         """Ask which lane each work package is in."""
@@ -249,10 +286,7 @@ class World:
         ``environment`` is added to what it says that its command needs, ``defaults`` holds where it says nothing;
         ``wrapper`` is a program and its arguments that starts it.
         """
-        outcome = self.ask(Surface(request=request, format=form))
-        if outcome.kind is OutcomeKind.UNSUPPORTED:
-            inconclusive(str(outcome.value["reason"]))
-        answer = self.accepted(outcome, "the command is named")
+        answer = self.command(request, form)
         variables = clean_environment({**(defaults or {}), **answer["env"], **(environment or {})})
         try:
             done = run_to_end([*wrapper, *answer["argv"]], variables, answer["cwd"], self.implementation.deadline)
@@ -262,6 +296,13 @@ class World:
             self.fail(Finding.HANG, f"`{shlex.join(answer['argv'])}` did not end")
         self.asked.append(f"`{shlex.join(answer['argv'][:6])} ...` -> exit status {done.status}")
         return CommandResult(answer["argv"], done.status, done.stdout, done.stderr)
+
+    def command(self, request: Any, form: Literal["json", "text"] = "json") -> Mapping[str, Any]:
+        """Return argv, env and cwd of the implementation's own command for ``request``; inconclusive without one."""
+        outcome = self.ask(Surface(request=request, format=form))
+        if outcome.kind is OutcomeKind.UNSUPPORTED:
+            inconclusive(str(outcome.value["reason"]))
+        return self.accepted(outcome, "the command is named")
 
     @contextmanager
     def within(self, environment: Mapping[str, str]) -> Iterator[Implementation]:
@@ -524,6 +565,12 @@ def names_line(value: Any, line: int) -> bool:
     if isinstance(value, Mapping) and (value.get("line") == line or line in (value.get("lines") or ())):
         return True
     return re.search(rf"\blines? (?:\d+(?:,| and) )*{line}\b", told(value)) is not None
+
+
+def names_actor(value: Any, actor: Actor) -> bool:
+    """Say whether a diagnostic names ``actor``: the whole name, not a longer one; of an object, its profile."""
+    name = actor if isinstance(actor, str) else str(actor["profile"])
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-]|:\w)", told(value)) is not None
 
 
 def _ask_text(request: Request) -> str:
