@@ -19,6 +19,7 @@ from kitty_reliability.implementations.protocol import (
     Materialize,
     Open,
     OutcomeKind,
+    Start,
     State,
     Surface,
     Transition,
@@ -255,7 +256,7 @@ def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_hello_and_open(bench: Bench) -> None:
     session = bench.printing()
     assert session.greeting.version == "9.8.7"
-    assert session.greeting.capabilities == {"write", "snapshot", "surface", "commit", "merge_logs"}
+    assert session.greeting.capabilities == {"write", "snapshot", "start", "surface", "commit", "merge_logs"}
     opened = session.ask(Open(root=str(bench.root), mission="demo"))
     assert opened.value["mission_id"] is None
     (bench.mission / "meta.json").write_text('{"mission_id": "M"}', encoding="utf-8")
@@ -317,3 +318,50 @@ def _gone(process: int) -> bool:
         time.sleep(0.05)
     os.kill(process, signal.SIGKILL)
     return False
+
+
+def _start(bench: Bench, **fields: Any) -> Start:
+    return Start(**{"root": str(bench.root), "mission": "demo", "work_package": "WP01", "actor": "ann", **fields})
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "changed", "lane"),
+    [
+        (
+            "implement",
+            "→ WP01 moved to 'doing'\n✓ Claimed WP01 (agent: ann, PID: 7, target: main)\n",
+            True,
+            "in_progress",
+        ),
+        ("implement", "WP01 is already in lane: in_progress. Action will not move it\n", False, "in_progress"),
+        ("review", "✓ Claimed WP01 for review (agent: ann, PID: 7)\n", True, "in_review"),
+        ("review", "WP01 is already in lane: in_review. Workflow will not move it\n", False, "in_review"),
+    ],
+)
+def test_a_start_is_what_the_text_of_the_command_claims(
+    bench: Bench, kind: str, said: str, changed: bool, lane: str
+) -> None:
+    outcome = bench.printing(stdout=said).ask(_start(bench, kind=kind))
+    assert outcome.ok, outcome
+    assert (outcome.value["changed"], outcome.value["to_lane"], outcome.value["event_ids"]) == (changed, lane, [])
+    argv = outcome.evidence["argv"]
+    assert argv[1:] == ["agent", "action", kind, "WP01", "--agent=ann", "--mission", "demo"]
+
+
+def test_a_start_that_is_refused_says_why_whatever_else_is_printed(bench: Bench) -> None:
+    session = bench.printing(1, "Error: WP01 is already claimed by 'bob'\n", "warning: old\n")
+    outcome = session.ask(_start(bench))
+    assert outcome.kind is OutcomeKind.FAILED
+    assert "claimed by 'bob'" in outcome.value["message"]
+    assert bench.printing(0, "done\n").ask(_start(bench)).kind is OutcomeKind.GARBLED
+
+
+def test_a_start_that_the_command_cannot_be_asked_for_is_unsupported(bench: Bench) -> None:
+    session = bench.printing()
+    structured = dict.fromkeys(("role", "profile", "tool", "model"), "x")
+    for request in (_start(bench, actor=structured), _start(bench, process_id=7)):
+        assert session.ask(request).kind is OutcomeKind.UNSUPPORTED
+    assert session.ask(Surface(request=_start(bench), format="json")).kind is OutcomeKind.UNSUPPORTED
+    named = session.ask(Surface(request=_start(bench), format="text"))
+    assert named.value["argv"][1:4] == ["agent", "action", "implement"]
+    assert named.value["cwd"] == str(bench.root)

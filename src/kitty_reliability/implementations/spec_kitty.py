@@ -33,6 +33,8 @@ from .protocol import (
     Outcome,
     OutcomeKind,
     Request,
+    Start,
+    StartAnswer,
     State,
     Surface,
     SurfaceAnswer,
@@ -55,6 +57,8 @@ _RULE: Final = re.compile(
     r"review_ref must match|review evidence must match|--\S+ (requires|must)\b",
     re.IGNORECASE,
 )
+#: What the text of ``action`` says of a start, the last thing it says counts.
+_STARTED: Final = re.compile(r"(?P<claimed>Claimed) (?P<wp>WP\w+)|(?P<held>WP\w+) is already in lane: (?P<lane>\w+)")
 #: What ``emit`` lists under its options, by executable: it takes seconds to ask and never changes.
 _flags_of: dict[Path, frozenset[str]] = {}
 
@@ -152,6 +156,8 @@ class SpecKitty(Implementation):
                 return Outcome.success(SurfaceAnswer(argv=argv, env=self._own, cwd=cwd))
             case MergeLogs():
                 return self._merge_logs(request, limit)
+            case Start():
+                return self._start(request, limit)
             case Transition() | State() | Materialize():
                 pass
             case _:
@@ -169,6 +175,31 @@ class SpecKitty(Implementation):
         if "error" in told:
             return run.trouble(OutcomeKind.GARBLED, f"exit status 0, but an error: {told['error']}")
         return checked_answer(request, run.outcome(OutcomeKind.OK, _answer(request, told)))
+
+    def _start(self, request: Start, limit: float) -> Outcome:
+        """Start by ``action``, which prints text only: it says what it claimed, and nothing of events."""
+        argv = self._argv(request, "text")
+        if isinstance(argv, str):
+            return Outcome.unsupported(argv)
+        run = self._run(argv, request.root, limit)
+        if run.exit_status:
+            # Reasons stand on stdout, warnings on stderr; the reason must not be lost behind them.
+            run = dataclasses.replace(run, stderr=f"{run.stdout}\n{run.stderr}", stdout="")
+        trouble = _broken(run, limit) or _declined(run)
+        if trouble is not None:
+            return trouble
+        said = list(_STARTED.finditer(run.stdout))
+        if not said:
+            return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a claim")
+        claimed = said[-1]["claimed"] is not None
+        started = "in_review" if request.kind == "review" else "in_progress"
+        answer = StartAnswer(
+            changed=claimed,
+            work_package_id=said[-1]["wp"] or said[-1]["held"],
+            to_lane=started if claimed else said[-1]["lane"],
+            holder=request.actor,
+        )
+        return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
 
     def _hello(self, limit: float) -> Outcome:
         run = self._run([str(self._executable), "--version"], str(self._private), limit)
@@ -188,6 +219,7 @@ class SpecKitty(Implementation):
                 {
                     Capability.WRITE,
                     Capability.SNAPSHOT,
+                    Capability.START,
                     Capability.SURFACE,
                     Capability.COMMIT,
                     Capability.MERGE_LOGS,
@@ -219,6 +251,14 @@ class SpecKitty(Implementation):
                 words = ["status", "materialize"]
             case MergeLogs():
                 return [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
+            case Start():
+                if form == "json":
+                    return f"action {request.kind} prints text only"
+                if not isinstance(request.actor, str):
+                    return "action takes an actor as a name only"
+                if request.process_id is not None or request.process_started is not None:
+                    return "action has no option for the process that will hold it"
+                words = ["action", request.kind, request.work_package, f"--agent={request.actor}"]
             case Transition():
                 options = _options(request)
                 flags = self._flags()
