@@ -37,6 +37,7 @@ _BACK: Final = {
     Lane.IN_PROGRESS: Lane.PLANNED,
     Lane.IN_REVIEW: Lane.FOR_REVIEW,
 }
+_HANDS: Final = frozenset({Lane.CLAIMED, Lane.IN_PROGRESS})
 _REVIEWED: Final = frozenset({Lane.FOR_REVIEW, Lane.IN_REVIEW, Lane.APPROVED})
 
 #: Linux adds the start to a moment of boot that it tells in whole seconds, and corrects with the clock.
@@ -84,7 +85,7 @@ def holder_of(reducer: Reducer, work_package: str) -> Holder | None:
     if lane == Lane.IN_REVIEW:
         return _holder([in_force])
     # Whoever sends work back does not take it: it is in the hands that it was in.
-    taken = [row for row in reducer.transitions(work_package) if row.to_lane in _BACK and not _is_review(row)]
+    taken = [row for row in reducer.transitions(work_package) if row.to_lane in _HANDS and not _is_review(row)]
     return _holder(taken or [in_force])
 
 
