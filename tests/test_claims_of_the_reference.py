@@ -189,6 +189,13 @@ def _half(path: Path, data: bytes) -> None:
     raise OSError(28, "No space left on device")
 
 
+def test_a_start_on_a_log_that_cannot_be_read_names_what_was_asked(bench: Bench) -> None:
+    bench.mission.log.raw(b"oops\n")
+    told = declined(bench.start(work_package="WP03", kind="review"), "EVENT_LOG_UNREADABLE")
+    assert (told["work_package_id"], told["requested_lane"]) == ("WP03", "in_review")
+    assert told["status_events_path"] == str(bench.mission.paths.log)
+
+
 # --- batches
 
 

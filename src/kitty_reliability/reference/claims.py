@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from .reducer import Reducer
     from .workflow import Moved, Workflow
 
-__all__ = ["Claims", "Holder", "holder_of", "process_state", "stranded"]
+__all__ = ["WAY", "Claims", "Holder", "holder_of", "process_state", "stranded"]
 
 #: The lanes that a start leads through, from where it can begin to where it ends.
-_WAY: Final = {
+WAY: Final = {
     "implement": (Lane.PLANNED, Lane.CLAIMED, Lane.IN_PROGRESS),
     "review": (Lane.FOR_REVIEW, Lane.IN_REVIEW),
 }
@@ -138,11 +138,11 @@ class Claims:
             DiagnosticError: CLAIM_CONFLICT, START_NOT_POSSIBLE, ACTOR_REQUIRED, and those of a transition; nothing was
                 changed then.
         """
-        way = _WAY[request.kind]
+        way = WAY[request.kind]
         with self.workflow.writing(request) as (paths, meta, store, reducer):
             self.workflow.require_work_package(paths, reducer, request.work_package)
             lane = reducer.lane(request.work_package) or Lane.GENESIS
-            fields = {"from_lane": str(lane), "requested_lane": str(way[-1]), "kind": request.kind}
+            fields = {"from_lane": str(lane), "kind": request.kind}
             if nobody(request.actor):
                 raise diagnostic("ACTOR_REQUIRED", **fields)
             if lane not in way:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +18,11 @@ from kitty_reliability.formats.instants import spell
 from kitty_reliability.formats.lanes import BOARD_LANES, Lane, UnknownLaneError, lane_from_input
 from kitty_reliability.formats.mission import Meta, MissionPaths, read_meta
 from kitty_reliability.formats.profiles import CONTRACT_320, Profile
-from kitty_reliability.formats.row_shapes import ACTOR_KEYS
 from kitty_reliability.formats.snapshot import Snapshot, encode_snapshot
-from kitty_reliability.formats.strict_json import parse
 from kitty_reliability.formats.work_package import find_work_package, read_work_package
-from kitty_reliability.implementations.protocol import Batch, Move, Recover, Start, Transition
+from kitty_reliability.implementations.protocol import Batch, Recover, Start, Transition
 
-from .claims import stranded
+from .claims import WAY, stranded
 from .commits import GitCommit
 from .files import replace_file
 from .locations import find_mission
@@ -33,6 +30,7 @@ from .reducer import Reducer
 from .repairing import Repaired, quarantine
 from .store import LogStore
 from .transitions import Context, Rules
+from .writable import require_writable
 
 __all__ = ["Moved", "StateReport", "Workflow"]
 
@@ -143,11 +141,13 @@ class Workflow:
             fields["work_package_id"] = request.work_package
         if isinstance(request, Transition):
             fields["requested_lane"] = request.to
+        if isinstance(request, Start):
+            fields["requested_lane"] = str(WAY[request.kind][-1])
         try:
             paths = self.find(request.root, request.mission)
             fields |= {"mission_slug": paths.slug, "status_events_path": str(paths.log)}
             for asked in request.moves if isinstance(request, Batch) else [request]:
-                self._require_writable(asked)
+                require_writable(asked)
                 if not is_work_package_id(asked.work_package):
                     raise diagnostic("WORK_PACKAGE_IDENTIFIER_UNSAFE", work_package_id=asked.work_package)
                 if isinstance(asked, Transition):
@@ -407,16 +407,3 @@ class Workflow:
         roster = read_work_package(path).subtasks if path is not None else None
         recorded = reducer.subtasks(request.work_package)
         return all(recorded.get(name) == Lane.DONE for name in roster or ())
-
-    def _require_writable(self, request: Transition | Move | Start | Recover) -> None:
-        """Refuse what no row can hold before anything is written: lone surrogates (SEC-004), NaN, extreme depth."""
-        for name in ("work_package", "actor", "reason", "review_ref", "evidence", "review_result", "policy_metadata"):
-            value = getattr(request, name, None)
-            if name == "actor" and isinstance(value, dict) and value.keys() != ACTOR_KEYS:
-                raise diagnostic("VALUE_INVALID", problem=f"an actor has the keys {', '.join(sorted(ACTOR_KEYS))}")
-            try:
-                parse(json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8"))
-            except UnicodeEncodeError:
-                raise diagnostic("TEXT_NOT_ENCODABLE", field=name) from None
-            except (ValueError, TypeError, RecursionError) as error:
-                raise diagnostic("VALUE_INVALID", problem=f"{name} cannot be written: {error}") from None
