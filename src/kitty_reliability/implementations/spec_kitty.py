@@ -183,8 +183,9 @@ class SpecKitty(Implementation):
             return Outcome.unsupported(argv)
         run = self._run(argv, request.root, limit)
         if run.exit_status:
-            # Reasons stand on stdout, warnings on stderr; the reason must not be lost behind them.
-            run = dataclasses.replace(run, stderr=f"{run.stdout}\n{run.stderr}", stdout="")
+            # The reason ends what stands on stdout; it must not be lost behind the rest of it, and warnings on stderr.
+            reason = run.stdout[max(run.stdout.rfind("Error:"), 0) :]
+            run = dataclasses.replace(run, stderr=f"{reason}\n{run.stderr}", stdout="")
         trouble = _broken(run, limit) or _declined(run)
         if trouble is not None:
             return trouble
