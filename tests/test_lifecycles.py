@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kitty_reliability.build.mission import Mission, mission
-from kitty_reliability.build.repository import repository
+from kitty_reliability.build.mission import mission
+from kitty_reliability.build.repository import Repository, repository
 from kitty_reliability.formats.events import read_rows
 from kitty_reliability.formats.mission import read_meta
 from kitty_reliability.formats.profiles import CONTRACT_320
@@ -21,6 +21,7 @@ from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.processes import clean_environment
 from kitty_reliability.implementations.protocol import Actor, Outcome
 from kitty_reliability.observe.rows import lane_from_bytes
+from kitty_reliability.observe.tree import mark_tree
 from kitty_reliability.reference.adapter import Reference
 from kitty_reliability.reference.reducer import Reducer
 
@@ -31,11 +32,12 @@ ANN: Actor = {"role": "implementer", "profile": "ann", "tool": "claude", "model"
 class Life:
     """A mission whose WP01 lives; WP02 is there to stay where it is. Everything is compared after each step."""
 
-    def __init__(self, root: Path, where: Callable[[Mission], Path] = lambda built: built.root) -> None:
-        repository(root / "repo")
-        self.mission = mission(root / "repo", {"WP01": "genesis", "WP02": "planned"})
+    def __init__(self, root: Path, where: Callable[[Repository], Path] = lambda repo: repo.root) -> None:
+        repo = repository(root / "repo")
+        self.mission = mission(repo.root, {"WP01": "genesis", "WP02": "planned"})
+        repo.commit("Plan")
         self.reference = Reference()
-        self.where = where(self.mission)
+        self.where = where(repo)
         #: The mission as it was after each step.
         self.copies: list[Path] = []
         self.reviews = 0
@@ -197,17 +199,33 @@ STORIES = {
 }
 
 
-def in_root(built: Mission) -> Path:
-    return built.root
+def in_root(repo: Repository) -> Path:
+    return repo.root
+
+
+def in_a_subdirectory(repo: Repository) -> Path:
+    directory = repo.root / "src" / "deep"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def in_a_worktree(repo: Repository) -> Path:
+    """Of a lane; it has a copy of the mission that nobody writes to."""
+    worktree = repo.root / ".worktrees" / "lane-a"
+    repo.git("worktree", "add", "-q", "-b", "lane-a", str(worktree))
+    return worktree
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-@pytest.mark.parametrize("where", [in_root], ids=lambda where: where.__name__)
+@pytest.mark.parametrize("where", [in_root, in_a_subdirectory, in_a_worktree], ids=lambda where: where.__name__)
 def test_a_life_agrees_with_its_log_at_each_step(
-    tmp_path: Path, story: Callable[[Life], None], where: Callable[[Mission], Path]
+    tmp_path: Path, story: Callable[[Life], None], where: Callable[[Repository], Path]
 ) -> None:
     life = Life(tmp_path, where)
+    elsewhere = mark_tree(life.where)
     story(life)
+    if where is in_a_worktree:
+        assert elsewhere.changes() == []
     entry = json.loads(life.mission.paths.snapshot.read_bytes())["work_packages"]["WP01"]
     assert entry.get("agent") == STORIES[story]
 
