@@ -113,12 +113,12 @@ class Reference:
     def transition(self, request: protocol.Transition) -> Outcome:
         """Move a work package."""
         moved = self.workflow.transition(request)
-        return Outcome.success(_moved(request.work_package, moved, self._log(request)))
+        return Outcome.success(_moved(request.work_package, moved))
 
     def batch(self, request: protocol.Batch) -> Outcome:
         """Move work packages in one durable act."""
-        done, log = self.workflow.batch(request), self._log(request)
-        moves = [_moved(move.work_package, moved, log) for move, moved in zip(request.moves, done, strict=True)]
+        done = self.workflow.batch(request)
+        moves = [_moved(move.work_package, moved) for move, moved in zip(request.moves, done, strict=True)]
         return Outcome.success(protocol.BatchAnswer(transitions=moves))
 
     def start(self, request: protocol.Start) -> Outcome:
@@ -132,7 +132,7 @@ class Reference:
                 from_lane=str(started.from_lane),
                 to_lane=str(started.to_lane),
                 holder=request.actor,
-                status_events_path=self._log(request),
+                status_events_path=_text(started.log),
             )
         )
 
@@ -148,12 +148,9 @@ class Reference:
                 to_lane=str(given.move.to_lane),
                 holder=given.holder.actor,
                 evidence=given.evidence,
-                status_events_path=self._log(request),
+                status_events_path=_text(given.move.log),
             )
         )
-
-    def _log(self, request: protocol.Transition | protocol.Batch | protocol.Start | protocol.Recover) -> str:
-        return str(self.workflow.find(request.root, request.mission).log)
 
     def state(self, request: protocol.State) -> Outcome:
         """Say which lane each work package is in."""
@@ -219,14 +216,19 @@ def _lock_seconds() -> float:
     return seconds
 
 
-def _moved(work_package: str, moved: Moved, log: str) -> protocol.TransitionAnswer:
+def _text(path: Path | None) -> str | None:
+    # Not looked for again: what is done must not be told as failed for a file that cannot be read by then.
+    return None if path is None else str(path)
+
+
+def _moved(work_package: str, moved: Moved) -> protocol.TransitionAnswer:
     return protocol.TransitionAnswer(
         changed=moved.event_id is not None,
         event_id=moved.event_id,
         work_package_id=work_package,
         from_lane=str(moved.from_lane),
         to_lane=str(moved.to_lane),
-        status_events_path=log,
+        status_events_path=_text(moved.log),
     )
 
 

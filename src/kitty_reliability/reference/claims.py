@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kitty_reliability.formats.diagnostics import Diagnostic, diagnostic
@@ -114,6 +115,7 @@ class Started:
     moves: list[Moved]
     from_lane: Lane
     to_lane: Lane
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Claims:
                 raise self._conflict(request, holder, fields)
             moves = [self._move(request, to) for to in way[way.index(lane) + 1 :]]
             done = self.workflow.move_all(paths, meta, store, reducer, moves)
-            return Started(done, lane, way[-1])
+            return Started(done, lane, way[-1], paths.log)
 
     def recover(self, request: Recover) -> GivenBack:
         """Give a work package back whose holder's process is gone, and leave it alone without proof of that.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
@@ -45,11 +46,12 @@ _STORES_KEPT: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a transition did; ``event_id`` is None when nothing had to be done."""
+    """What a transition did; ``event_id`` is None when nothing had to be done. ``log`` is where it is written."""
 
     event_id: str | None
     from_lane: Lane
     to_lane: Lane
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class Workflow:
             fields["requested_lane"] = str(target)
             self.require_work_package(paths, reducer, request.work_package)
             if source == target and not request.force:
-                return self._stay(reducer, request, target), None
+                return replace(self._stay(reducer, request, target), log=paths.log), None
             refused = self.rules.check(source, target, self._context(paths, reducer, request))
             if refused is not None:
                 raise DiagnosticError(refused)
@@ -181,7 +183,7 @@ class Workflow:
             raise DiagnosticError(error.diagnostic.with_fields(**fields)) from error
         at = self._moment(reducer, request.work_package, now or self._now())
         row = self._row(reducer, meta, request, source, target, at)
-        return Moved(row["event_id"], source, target), row
+        return Moved(row["event_id"], source, target, paths.log), row
 
     def _open(self, store: LogStore, meta: Meta) -> Reducer:
         try:
