@@ -210,6 +210,9 @@ def _every_way(root: Path, verb: str) -> Mission:
     made = mission(root, {f"WP{number:02}": str(lane) for number, (lane, _) in enumerate(ways, 1)})
     done = []
     for number, (_, options) in enumerate(ways, 1):
+        if verb.endswith("override"):
+            # An override without an artifact and without an event would be none.
+            write_review(made, f"WP{number:02}")
         rows = len(made.log.rows)
         try:
             getattr(made.wp(f"WP{number:02}"), verb)(**options)
