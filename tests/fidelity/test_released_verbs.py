@@ -232,7 +232,8 @@ def test_what_every_verb_of_a_work_package_writes_is_accepted_from_every_lane(ju
     for (verb, made), (_, artifacts, references) in zip(missions.items(), said, strict=True):
         cycles = {f"{path.parent.name}/{path.name}" for path in made.paths.tasks.glob("*/review-cycle-*.md")}
         assert artifacts.keys() == cycles, verb
-        assert len(references) == len(cycles), verb
+        # The artifacts that are overridden were written without an event.
+        assert len(references) == (0 if verb.endswith("override") else len(cycles)), verb
 
 
 # --- artifacts, manifests, contexts, merge states, missions
