@@ -7,10 +7,11 @@ should have written). Any key of any row can be overridden or dropped (formats: 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+
+import orjson
 
 from kitty_reliability.formats.events import encode_row
 from kitty_reliability.formats.lanes import EDGES, Guard, Lane, UnknownLaneError, lane_from_input
@@ -40,6 +41,9 @@ ROUTES: Final[dict[Lane, tuple[Lane, ...]]] = {
     Lane.BLOCKED: (Lane.PLANNED, Lane.CLAIMED, Lane.IN_PROGRESS, Lane.BLOCKED),
     Lane.CANCELED: (Lane.PLANNED, Lane.CANCELED),
 }  # fmt: skip
+
+#: The lanes by the name that a row has.
+_LANES: Final[dict[str, Lane]] = {lane.value: lane for lane in Lane}
 
 _LIFECYCLE_VERSION: Final = "5.0.0"
 
@@ -79,8 +83,8 @@ class EventLog:
         self.chunks: list[bytes] = []
         #: The lane that each work package was last moved to.
         self.lanes: dict[str, Lane] = {}
-        #: The parsed rows that the verbs wrote, in file order.
-        self.rows: list[dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
+        self._unread: list[bytes] = []
         self._reviews: dict[str, int] = {}
         self._deferred = False
 
@@ -120,8 +124,7 @@ class EventLog:
                 f"{work_package}: {source} -> {target} is not in the lane table; "
                 "say force=True for a forced row or illegal=True for a row that should not exist"
             )
-        row = self._row(work_package, source, target, force=force)
-        return self._add({**row, **keys}, drop)
+        return self._add(self._row(work_package, source, target, force=force) | keys, drop)
 
     def route(self, work_package: str, lanes: Iterable[str], *, illegal: bool = False) -> EventLog:
         """Add one transition for each of ``lanes`` in turn."""
@@ -223,6 +226,14 @@ class EventLog:
         return b"".join(self.chunks)
 
     @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The parsed rows that the verbs wrote, in file order."""
+        if self._unread:
+            self._rows.extend(map(orjson.loads, self._unread))
+            self._unread = []
+        return self._rows
+
+    @property
     def last(self) -> dict[str, Any]:
         """The row that the last verb wrote."""
         return self.rows[-1]
@@ -271,6 +282,13 @@ class EventLog:
         return self
 
     # --- inside
+
+    def _recall(self, lines: list[bytes], lanes: Mapping[str, Lane], reviews: Mapping[str, int]) -> None:
+        """Take up what verbs wrote elsewhere (``history``). Few ask for the rows, so they are read when one does."""
+        self.chunks.extend(lines)
+        self._unread.extend(lines)
+        self.lanes.update(lanes)
+        self._reviews.update(reviews)
 
     def _row(self, work_package: str, source: Lane, target: Lane, *, force: bool) -> dict[str, Any]:
         row: dict[str, Any] = {
@@ -342,10 +360,10 @@ class EventLog:
         line = encode_row(row)
         self.rows.append(row)
         self.chunks.append(line)
-        if isinstance(row.get("to_lane"), str) and isinstance(row.get("wp_id"), str):
-            # A row that was overridden into nonsense moves nothing.
-            with contextlib.suppress(ValueError):
-                self.lanes[row["wp_id"]] = Lane(row["to_lane"])
+        target, package = row.get("to_lane"), row.get("wp_id")
+        # A row that was overridden into nonsense moves nothing.
+        if isinstance(target, str) and isinstance(package, str) and target in _LANES:
+            self.lanes[package] = _LANES[target]
         self._write(line)
         return self
 
@@ -365,6 +383,8 @@ class EventLog:
 def _lane(text: str) -> Lane:
     if not isinstance(text, str):
         raise BuildError(f"{text!r} is not the name of a lane, such as 'planned'")
+    if text in _LANES:
+        return _LANES[text]
     try:
         return lane_from_input(text)
     except UnknownLaneError as error:

@@ -1,14 +1,26 @@
-"""Files written with as few calls as the system allows; pathlib costs more than the calls that it makes."""
+"""Files read and written with as few calls as the system allows; pathlib costs more than a small file does."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final
 
-__all__ = ["put"]
+__all__ = ["get", "make_directory", "put"]
 
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_SAFE: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | _SAFE
+_READ: Final = os.O_RDONLY | _SAFE
+
+
+def make_directory(path: str) -> None:
+    """Make a directory, and those above it that are missing; one that is there is left as it is."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        # Most often only the last one is missing, so those above are looked at last.
+        os.makedirs(path, exist_ok=True)
 
 
 def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
@@ -18,10 +30,10 @@ def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
     disk when it is closed, which costs more than all else here.
     """
     try:
-        descriptor = os.open(path, _FLAGS, mode)
+        descriptor = os.open(path, _WRITE, mode)
     except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, _FLAGS, mode)
+        make_directory(os.path.dirname(path))
+        descriptor = os.open(path, _WRITE, mode)
     try:
         rest = memoryview(data)
         while rest:
@@ -31,5 +43,22 @@ def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
             os.ftruncate(descriptor, len(data))
             stat = os.fstat(descriptor)
         return stat
+    finally:
+        os.close(descriptor)
+
+
+def get(path: str) -> tuple[bytes, os.stat_result]:
+    """Return what is in a file, and its stat.
+
+    Raises:
+        OSError: it cannot be read, or is a link.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        stat = os.fstat(descriptor)
+        data = os.read(descriptor, stat.st_size)
+        while len(data) < stat.st_size and (more := os.read(descriptor, stat.st_size - len(data))):
+            data += more
+        return data, stat
     finally:
         os.close(descriptor)

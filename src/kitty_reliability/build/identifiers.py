@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
+from typing import Final
 
-from ulid import ULID
+from .errors import BuildError
 
 __all__ = ["Identifiers"]
+
+#: How many characters of a ULID say when it was made.
+TIME_LENGTH: Final = 10
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SHIFTS: Final = range(5 * TIME_LENGTH - 5, -1, -5)
+#: A character for each byte, by its last five bits.
+_CHARACTERS: Final = _ALPHABET.encode() * 8
 
 
 class Identifiers:
@@ -21,8 +30,17 @@ class Identifiers:
         self.drawn = 0
 
     def ulid(self, moment: datetime) -> str:
-        """Return the next ULID, with the time of ``moment`` in its first ten characters."""
-        self.drawn += 1
-        random = sha256(f"{self.seed}\0{self.drawn}".encode()).digest()[:10]
+        """Return the next ULID, with the time of ``moment`` in its first ten characters.
+
+        Raises:
+            BuildError: a moment before 1970, which no ULID holds.
+        """
         milliseconds = int(moment.timestamp() * 1000)
-        return str(ULID.from_bytes(milliseconds.to_bytes(6, "big") + random))
+        if milliseconds < 0:
+            raise BuildError(f"no ULID holds {moment}; start the clock after 1970")
+        return "".join([_ALPHABET[milliseconds >> shift & 31] for shift in _SHIFTS]) + self._draw()
+
+    def _draw(self) -> str:
+        """Return what follows the time in the next ULID."""
+        self.drawn += 1
+        return sha256(f"{self.seed}\0{self.drawn}".encode()).digest()[:16].translate(_CHARACTERS).decode()

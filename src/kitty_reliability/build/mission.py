@@ -6,6 +6,7 @@ ULIDs, a log of legal rows, task files with every key that readers ask for (inte
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,13 @@ from kitty_reliability.formats.frontmatter import join
 from kitty_reliability.formats.identifiers import is_safe_segment, is_work_package_id, mid8
 from kitty_reliability.formats.lane_manifest import LaneManifest, ManifestLane, mission_branch
 from kitty_reliability.formats.lanes import Lane
-from kitty_reliability.formats.mission import TOPOLOGIES, MissionPaths, encode_meta
+from kitty_reliability.formats.mission import META_NAME, TOPOLOGIES, MissionPaths, encode_meta
 
 from .clock import Clock
 from .errors import BuildError
 from .event_log import ROUTES, EventLog
+from .files import make_directory, put
+from .history import tell
 from .identifiers import Identifiers
 
 if TYPE_CHECKING:
@@ -186,20 +189,20 @@ def mission(
         reviewer=reviewer,
         bootstrap=bootstrap,
     ).defer()
-    for wp_id, package in packages.items():
-        events.route(wp_id, _route(wp_id, package.lane), illegal=illegal)
+    tell(events, {wp_id: _route(wp_id, package.lane) for wp_id, package in packages.items()}, illegal=illegal)
     # Everything that can be wrong is known by now; only then something is written.
     built = Mission(paths, values.get("mission_id") or mission_id, values, events, packages)
     contents = _contents(built, tasks, lane_manifest, clock)
     try:
-        paths.tasks.mkdir(parents=True)
+        make_directory(str(paths.directory))
+        os.mkdir(paths.tasks)  # noqa: PTH102 - see `files`
     except FileExistsError:
         raise BuildError(f"mission {chosen!r} exists already; give it another name or slug") from None
     except OSError as error:
         raise BuildError(f"{paths.tasks} cannot be made: {error.strerror}; give another root") from None
     _project_files(paths.root)
     for path, data in contents.items():
-        path.write_bytes(data)
+        put(path, data)
     if log:
         events.flush()
     return built
@@ -231,24 +234,24 @@ def _packages(given: Mapping[str, str | Sequence[str] | WorkPackage]) -> dict[st
 
 def _contents(
     built: Mission, tasks: str | None, lanes: Mapping[str, Sequence[str]] | None, clock: Clock
-) -> dict[Path, bytes]:
+) -> dict[str, bytes]:
     """Return the files of a mission but its log; what cannot be written is found here."""
-    paths = built.paths
+    directory = str(built.directory)
     try:
         contents = {
-            paths.meta: encode_meta(built.meta),
-            paths.directory / "tasks.md": (tasks or f"# Tasks of {built.slug}\n").encode(),
+            f"{directory}/{META_NAME}": encode_meta(built.meta),
+            f"{directory}/tasks.md": (tasks or f"# Tasks of {built.slug}\n").encode(),
         }
         for wp_id, package in built.work_packages.items():
             if package.file:
-                contents[paths.tasks / _file_name(wp_id, package)] = _task_file(wp_id, package)
+                contents[f"{directory}/tasks/{_file_name(wp_id, package)}"] = _task_file(wp_id, package)
     except (TypeError, UnicodeEncodeError) as error:
         raise BuildError(f"mission {built.slug} has a value that no file can hold: {error}") from None
     if lanes is not None:
         from .lane_plan import require_lanes
 
         require_lanes(lanes, built.work_packages)
-        contents[paths.lanes] = _manifest(built, lanes, clock)
+        contents[str(built.paths.lanes)] = _manifest(built, lanes, clock)
     return contents
 
 
@@ -291,10 +294,10 @@ def _meta(
 
 
 def _project_files(root: Path) -> None:
-    config = root / ".kittify" / "config.yaml"
-    if not config.exists():
-        config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_bytes(PROJECT_CONFIG.encode())
+    folder = f"{root}/.kittify"
+    if not os.path.exists(f"{folder}/config.yaml"):  # noqa: PTH110
+        make_directory(folder)
+        put(f"{folder}/config.yaml", PROJECT_CONFIG.encode())
 
 
 def _file_name(wp_id: str, package: WorkPackage) -> str:

@@ -43,6 +43,9 @@ MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
 
+# Made once: `json.dumps` makes an encoder a call when it is not asked for the default one.
+_encode: Final = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
+
 
 def encode_row(row: Mapping[str, Any]) -> bytes:
     """Return the line of ``row``, with its newline: keys sorted, ASCII, default separators.
@@ -50,7 +53,7 @@ def encode_row(row: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: a value that JSON cannot hold (NaN, infinity).
     """
-    return (json.dumps(row, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
+    return (_encode(row) + "\n").encode("ascii")
 
 
 def read_rows(data: bytes, profile: Profile = CONTRACT_320, *, first_line: int = 1) -> list[Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -150,27 +151,28 @@ _WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y
 
 def _emit(lines: list[str], key: str, value: Any) -> None:
     if isinstance(value, list | tuple):
-        if not value:
-            lines.append(f"{key}: []")
-            return
-        lines.append(f"{key}:")
-        for item in value:
-            lines.append(f"- {_scalar(item)}" if not isinstance(item, Mapping | list) else f"- {_flow(item)}")
-    elif isinstance(value, Mapping):
-        lines.append(f"{key}: {_flow(value)}")
+        lines.append(f"{key}:" if value else f"{key}: []")
+        lines.extend(f"- {_inline(item)}" for item in value)
     else:
-        lines.append(f"{key}: {_scalar(value)}".rstrip())
+        lines.append(f"{key}: {_inline(value)}".rstrip())
 
 
-def _scalar(value: Any) -> str:
+def _inline(value: Any) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Mapping | list):
+        return _flow(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return json.dumps(value)
-    if not isinstance(value, str):
-        raise TypeError(f"frontmatter cannot hold {type(value).__name__}")
+    raise TypeError(f"frontmatter cannot hold {type(value).__name__}")
+
+
+@lru_cache(maxsize=1024)
+def _text(value: str) -> str:
     if _PLAIN.match(value) and value == value.rstrip() and value.lower() not in _WORDS:
         return value
     return _flow(value)
@@ -178,9 +180,10 @@ def _scalar(value: Any) -> str:
 
 #: What JSON leaves as it is in a string and YAML does not take, or takes for the end of a line.
 _ESCAPED: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _flow(value: Any) -> str:
     """Return ``value`` as JSON, which is YAML too but for a few characters."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _encode(value)
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
