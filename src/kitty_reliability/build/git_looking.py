@@ -7,9 +7,9 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
+from .files import get
 from .git_objects import Entry, Files
 
 __all__ = ["NotPlainError", "as_known", "look", "require_files"]
@@ -51,9 +51,9 @@ def look(root: str, blob: Callable[[bytes], str]) -> tuple[Files, dict[str, os.s
                 if item.is_dir(follow_symlinks=False):
                     folders.append(f"{path}/")
                 elif item.is_file(follow_symlinks=False):
-                    seen = Path(item.path).stat()
+                    data, seen = get(item.path)
                     mode = 0o100755 if seen.st_mode & 0o100 and not _WINDOWS else 0o100644
-                    files[path] = Entry(mode, blob(Path(item.path).read_bytes()))
+                    files[path] = Entry(mode, blob(data))
                     stats[path] = seen
                 else:
                     raise NotPlainError(path)

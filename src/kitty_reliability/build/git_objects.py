@@ -20,6 +20,8 @@ __all__ = ["IDENTITY", "Entry", "Files", "Packed", "commit", "index_of", "pack",
 IDENTITY: Final = ("Kitty Builder", "kitty@example.invalid")
 
 _KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
+#: A row of an index, without the name.
+_ROW: Final = struct.Struct(">10I20sH")
 _WINDOWS: Final = os.name == "nt"
 
 
@@ -114,14 +116,13 @@ def pack(objects: tuple[Packed, ...]) -> tuple[str, bytes, bytes]:
 def index_of(files: Files, stats: Mapping[str, os.stat_result]) -> bytes:
     """Return an index (format version 2) with the true stat data, so that nothing looks changed."""
     rows = []
-    for path in sorted(files, key=os.fsencode):
-        name, entry, stat = os.fsencode(path), files[path], stats[path]
+    for name, path in sorted((os.fsencode(path), path) for path in files):
+        entry, stat = files[path], stats[path]
         # Git on Windows records no device, inode, owner or group.
         where = (0, 0) if _WINDOWS else (stat.st_dev & 0xFFFFFFFF, stat.st_ino & 0xFFFFFFFF)
         who = (0, 0) if _WINDOWS else (stat.st_uid, stat.st_gid)
         made, changed = divmod(stat.st_ctime_ns, 10**9), divmod(stat.st_mtime_ns, 10**9)
-        row = struct.pack(
-            ">10I20sH",
+        row = _ROW.pack(
             *(made[0] & 0xFFFFFFFF, made[1], changed[0] & 0xFFFFFFFF, changed[1]),
             *where, entry.mode, *who, stat.st_size & 0xFFFFFFFF, bytes.fromhex(entry.id), min(len(name), 0xFFF),
         )  # fmt: skip

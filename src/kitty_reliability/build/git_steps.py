@@ -81,9 +81,10 @@ class Steps:
         """Fetch a branch."""
         self._repo.git("fetch", "--quiet", self._repo.remote_name, f"+{upstream}:{tracking}")
 
-    def worktree(self, path: Path, branch: str) -> None:
-        """Check a branch out in a linked worktree."""
-        self._repo.git("worktree", "add", "--quiet", str(path), branch)
+    def worktree(self, name: str, branch: str) -> None:
+        """Check a branch out in the linked worktree ``.worktrees/<name>``."""
+        # Git's own pointers are free of links; the path that is handed out begins as the root does.
+        self._repo.git("worktree", "add", "--quiet", str(self._repo.root.resolve() / ".worktrees" / name), branch)
 
     def flush(self) -> None:
         """Do nothing: git has written everything."""

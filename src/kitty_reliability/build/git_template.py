@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .files import put
+from .files import get, make_directory, put
 from .git_looking import NotPlainError, as_known, look, require_files
 from .git_objects import IDENTITY, Entry, Files, Packed, commit, index_of, pack, packed, trees_of
 
@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 def _get(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return get(path)[0]
     except OSError:
         return b""
 
@@ -67,6 +67,7 @@ class Ledger:
         self.bare = str(bare[0]) if bare else ""
         self.refs: dict[str, str] = {}
         self.remote_refs: dict[str, str] = {}
+        self._remote_written: dict[str, str] = {}
         self._trees: dict[str, Files] = {}
         self._blobs: dict[str, bytes] = {}
         self._index: tuple[Files, dict[str, os.stat_result]] = ({}, {})
@@ -81,11 +82,12 @@ class Ledger:
         self._names: set[str] = set()
         #: What is checked out in a linked worktree, whose files and index are not known here.
         self._elsewhere: set[str] = set()
+        for git in (self.git, self.bare) if bare else (self.git,):
+            for inside in ("", "/objects", "/objects/pack", "/refs"):
+                make_directory(git + inside)
         self._keep("HEAD", f"ref: {head}\n".encode())
         self._keep("config", config)
         self._keep("info/exclude", exclude)
-        for folder in [self.git, *([self.bare] if bare else [])]:
-            Path(folder, "refs").mkdir(parents=True, exist_ok=True)
         if bare:
             put(f"{self.bare}/HEAD", f"ref: {bare[1]}\n".encode())
             put(f"{self.bare}/config", bare[2])
@@ -210,16 +212,16 @@ class Ledger:
         self._coming = {}
         self.refs[tracking] = self.remote_refs[upstream]
 
-    def worktree(self, path: Path, branch: str) -> None:
-        """Check a branch out in a linked worktree; its two pointers are absolute."""
-        own = f"{self.git}/worktrees/{path.name}"
+    def worktree(self, name: str, branch: str) -> None:
+        """Check a branch out in the linked worktree ``.worktrees/<name>``; its two pointers are absolute."""
+        own, path = f"{self.git}/worktrees/{name}", f"{self.root}/.worktrees/{name}"
         self._elsewhere.add(f"refs/heads/{branch}")
         files = self._trees[self.refs[f"refs/heads/{branch}"]]
         put(f"{own}/HEAD", f"ref: refs/heads/{branch}\n".encode())
         put(f"{own}/commondir", b"../..\n")
-        put(f"{own}/gitdir", os.fsencode(path.as_posix()) + b"/.git\n")
+        put(f"{own}/gitdir", os.fsencode(path.replace(os.sep, "/")) + b"/.git\n")
         put(f"{path}/.git", b"gitdir: " + os.fsencode(own.replace(os.sep, "/")) + b"\n")
-        stats = {name: self._check_out(str(path), name, entry) for name, entry in files.items()}
+        stats = {inside: self._check_out(path, inside, entry) for inside, entry in files.items()}
         put(f"{own}/index", index_of(files, stats))
 
     def flush(self) -> None:
@@ -230,8 +232,9 @@ class Ledger:
                 put(f"{git}/objects/pack/{name}.pack", data)
                 put(f"{git}/objects/pack/{name}.idx", index)
         self._local, self._sent = {}, {}
-        if self.bare and self.remote_refs:
+        if self._remote_written != self.remote_refs:
             put(f"{self.bare}/packed-refs", _references(self.remote_refs))
+            self._remote_written = dict(self.remote_refs)
         self._keep("config", self.config)
         self._keep("packed-refs", _references(self.refs))
         if self._dirty:

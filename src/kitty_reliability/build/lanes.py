@@ -6,6 +6,7 @@ that it is not, by actor ``decoy``, at moments after the real ones, so that whoe
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from kitty_reliability.formats.events import EVENT_LOG_NAME
 from kitty_reliability.formats.lane_manifest import PLANNING_LANE, lane_branch, mission_branch
 from kitty_reliability.formats.lanes import Lane as LaneState
-from kitty_reliability.formats.mission import encode_meta
+from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, encode_meta
 from kitty_reliability.formats.workspace import WorkspaceContext
 
 from .clock import Clock
 from .errors import BuildError
 from .event_log import ROUTES, EventLog
 from .files import put
+from .history import tell
 from .identifiers import Identifiers
 from .lane_plan import plan_lanes, require_context, require_free
 from .mission import Mission, WorkPackage, mission, one_of
@@ -207,20 +210,21 @@ def _commit_log(
     repo: Repository, built: Mission, branch: str, *, coordinated: bool, apart: bool, decoys: bool
 ) -> tuple[str, Checkout | None]:
     """Commit the mission with its log where the topology has it; return the lanes' base and the coordination."""
-    log, has_log = built.paths.log, built.paths.log.exists()
+    log = str(built.paths.log)
+    has_log = os.path.exists(log)  # noqa: PTH110 - see `files`
+    inside = f"{MISSIONS_DIRECTORY}/{built.slug}/{EVENT_LOG_NAME}"
     add, record = f"Add mission {built.slug}", f"Record the state of {built.slug}"
     if has_log and decoys and (coordinated or apart):
-        put(str(log), _decoy(built))
+        put(log, _decoy(built))
     elif has_log and coordinated:
-        log.unlink()
+        built.paths.log.unlink()
     base = repo.commit_all(add)
     if not coordinated:
         if has_log and decoys and apart:
             # The lanes begin at the older copy: merging one of them brings nothing of it back.
-            repo.commit_all(record, {log.relative_to(built.root).as_posix(): built.log.data})
+            repo.commit_all(record, {inside: built.log.data})
         return base, None
     repo.steps.point(f"refs/heads/{branch}", base)
-    inside = log.relative_to(built.root).as_posix()
     if has_log:
         repo.grow(branch, [repo.change(record, {inside: built.log.data})])
     checkout = Checkout(repo, _worktree(repo, f"{built.slug}-coord", branch), branch)
@@ -238,10 +242,11 @@ def _decoy(built: Mission) -> bytes:
         ids=Identifiers(f"{DECOY}:{built.slug}"),
         actor=DECOY,
     ).defer()
-    for wp_id in built.work_packages:
-        wrong = LaneState.CANCELED if built.log.lanes.get(wp_id) is LaneState.BLOCKED else LaneState.BLOCKED
-        for lane in ROUTES[wrong]:
-            log.lane(wp_id, lane, actor=DECOY)
+    wrong = {
+        wp_id: LaneState.CANCELED if built.log.lanes.get(wp_id) is LaneState.BLOCKED else LaneState.BLOCKED
+        for wp_id in built.work_packages
+    }
+    tell(log, {wp_id: ROUTES[lane] for wp_id, lane in wrong.items()}, actor=DECOY)
     return log.data
 
 
@@ -288,8 +293,7 @@ def _hide_log(built: Mission, lanes: Mapping[str, Lane]) -> None:
 
 
 def _worktree(repo: Repository, name: str, branch: str) -> Path:
-    # Git's own pointers are free of links; the path that is handed out begins as the root does.
-    repo.steps.worktree(repo.root.resolve() / ".worktrees" / name, branch)
+    repo.steps.worktree(name, branch)
     return repo.root / ".worktrees" / name
 
 

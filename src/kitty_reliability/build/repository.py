@@ -291,7 +291,8 @@ def repository(
         bare.mkdir()
         bare_config = _initialize(made, bare, target, bare=True, by_git=by_git) + _CONFIG_TEXT.encode()
         # Absolute: a relative address does not work from a linked worktree.
-        address, fetched = quoted(bare.resolve().as_posix()), quoted(f"+refs/heads/*:refs/remotes/{name}/*")
+        bare_place = bare.resolve()
+        address, fetched = quoted(bare_place.as_posix()), quoted(f"+refs/heads/*:refs/remotes/{name}/*")
         config += f"[remote {quoted(name)}]\n\turl = {address}\n\tfetch = {fetched}\n".encode()
         if upstream is not False:
             config += branches.tracking_section(branch, name, target).encode()
@@ -304,7 +305,7 @@ def repository(
         if bare is not None:
             (bare / "config").write_bytes(bare_config)
     else:
-        remote_side = None if bare is None else (bare.resolve(), f"refs/heads/{target}", bare_config)
+        remote_side = None if bare is None else (bare_place, f"refs/heads/{target}", bare_config)
         made._ledger = Ledger(path.resolve(), ref, config, _EXCLUDED.encode(), remote_side)
     (path / "README.md").write_bytes(b"# Demo\n")
     made.commit_all("Begin")

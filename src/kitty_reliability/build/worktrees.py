@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kitty_reliability.formats.workspace import WorkspaceContext, context_path
 
 from .errors import BuildError
+from .files import put
 from .names import inside, write
 
 if TYPE_CHECKING:
@@ -195,6 +196,5 @@ class Lane(Checkout):
         return self._context(data[: len(data) // 2])
 
     def _context(self, data: bytes) -> Lane:
-        self.context_path.parent.mkdir(parents=True, exist_ok=True)
-        self.context_path.write_bytes(data)
+        put(str(self.context_path), data)
         return self
