@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ast
 import doctest
-import json
 import os
 import re
 import shlex
@@ -419,27 +418,32 @@ def test_the_plugin_can_be_disabled(pytester: pytest.Pytester, run: Run) -> None
     assert "fixture 'kitty_mission' not found" in said(result)
 
 
-def test_loading_the_plugin_imports_nothing_but_the_plugin(pytester: pytest.Pytester, run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("autoload", [False, True], ids=["bare pytest", "beside other plugins"])
+def test_loading_the_plugin_imports_nothing_but_the_plugin(
+    pytester: pytest.Pytester, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autoload: bool
+) -> None:
+    # Registered before a test runs, called after everything else: what a hook imports at the very end counts too.
     pytester.makeconftest(
-        f"""
-        import json, os, pathlib, sys
-        import pytest
+        """
+        import atexit, os, sys
 
-        @pytest.hookimpl(trylast=True)
-        def pytest_unconfigure(config):
-            directory = pathlib.Path({str(tmp_path)!r})
-            file = directory / f"modules-{{len(list(directory.iterdir()))}}.json"
-            file.write_text(json.dumps(sorted(sys.modules)))
+        @atexit.register
+        def write():
+            with open(os.environ["MODULES"], "w") as file:
+                file.write("\\n".join(sys.modules))
         """
     )
     pytester.makepyfile("def test_nothing(): pass")
-    run("-p", "no:kitty", autoload=True).assert_outcomes(passed=1)
-    run(autoload=True).assert_outcomes(passed=1)
-    without, with_it = (set(json.loads(file.read_text())) for file in sorted(tmp_path.glob("modules-*.json")))
+
+    def modules(name: str, *arguments: str, plugin: bool) -> set[str]:
+        monkeypatch.setenv("MODULES", str(tmp_path / name))
+        run(*arguments, autoload=autoload, plugin=plugin).assert_outcomes(passed=1)
+        return set((tmp_path / name).read_text().splitlines())
+
+    without = modules("without", "-p", "no:kitty", plugin=False)
     assert not [name for name in without if name.startswith(("pytest_kitty", "kitty_"))]
-    added = with_it - without
-    assert {"pytest_kitty", "pytest_kitty.plugin", "pytest_kitty.fixtures"} <= added
-    assert {name for name in added if name.split(".")[0] != "pytest_kitty"} == set()
+    added = modules("with", plugin=True) - without
+    assert added == {"pytest_kitty", "pytest_kitty.plugin", "pytest_kitty.fixtures"}
 
 
 # --- clauses
