@@ -21,6 +21,8 @@ from kitty_reliability.implementations.protocol import (
     ANSWERS,
     REQUEST,
     Batch,
+    Diff,
+    Dispatch,
     Events,
     Hello,
     Materialize,
@@ -29,6 +31,7 @@ from kitty_reliability.implementations.protocol import (
     Open,
     Outcome,
     OutcomeKind,
+    Prompt,
     Recover,
     Repair,
     Reply,
@@ -81,6 +84,9 @@ REQUESTS: list[Request] = [
     Recover(root="/r", mission="m", work_package="WP01", actor="a", reason="gone"),
     MergeLogs(base="%O", ours="%A", theirs="%B"),
     Repair(root="/r", mission="m"),
+    Prompt(root="/r", mission="m", work_package="WP01", temporary="/tmp"),
+    Dispatch(root="/r", mission="m", work_package="WP01", prompt_path="/p.md", requested={"base_ref": "x"}),
+    Diff(root="/r", mission="m", work_package="WP01"),
     Surface(request=MergeLogs(base="%O", ours="%A", theirs="%B")),
 ]
 

@@ -90,6 +90,12 @@ class Accept(_Null):
             },
             "merge_logs": {"path": "/x", "rows": 0},
             "repair": {"changed": True},
+            "prompt": {"path": "/x", "metadata": {}},
+            "dispatch": {"prompt_path": "/x"},
+            "diff": {
+                **dict.fromkeys(("base_ref", "mission_branch", "lane_branch", "cwd"), "/"),
+                "commands": [["true"]],
+            },
         }
         return Outcome(protocol.OutcomeKind.OK, answers[request.operation])
 

@@ -17,12 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, model
 
 __all__ = [
     "ANSWERS",
-    "Actor",
     "PROTOCOL_VERSION",
     "REQUEST",
+    "Actor",
     "Batch",
     "BatchAnswer",
     "Capability",
+    "Diff",
+    "DiffAnswer",
+    "Dispatch",
+    "DispatchAnswer",
     "Events",
     "EventsAnswer",
     "Hello",
@@ -36,6 +40,8 @@ __all__ = [
     "OpenAnswer",
     "Outcome",
     "OutcomeKind",
+    "Prompt",
+    "PromptAnswer",
     "Recover",
     "RecoverAnswer",
     "Repair",
@@ -81,6 +87,12 @@ class Capability(StrEnum):
     MERGE_LOGS = "merge_logs"
     #: It quarantines what cannot be read (``repair``).
     REPAIR = "repair"
+    #: It writes prompts for reviewers, and whoever else reads one (``prompt``).
+    PROMPT = "prompt"
+    #: It compares a prompt with what was asked for before anybody is launched (``dispatch``).
+    DISPATCH = "dispatch"
+    #: It says how the changes of a work package are looked at (``diff``).
+    DIFF = "diff"
     #: It has a command of its own, whose exit status and output count (``surface``).
     SURFACE = "surface"
 
@@ -208,16 +220,65 @@ class Materialize(_MissionRequest):
     operation: Literal["materialize"] = "materialize"
 
 
+class Prompt(_MissionRequest):
+    """Write the prompt of one invocation, exclusively and privately (RPM-004, RPM-005, RPM-007)."""
+
+    operation: Literal["prompt"] = "prompt"
+    work_package: str
+    #: One of the ``prompt_kinds`` of hello.
+    kind: str = "review"
+    actor: str = "reviewer"
+    #: The worktree of the work package's lane; as the state has it when left out.
+    lane_worktree: str | None = None
+    #: The directory for temporary files that prompts are put under; the system's when left out.
+    temporary: str | None = None
+
+
+class Dispatch(_MissionRequest):
+    """Launch a reviewer with a prompt, if the prompt is about what is asked for; otherwise refuse (RPM-001, RPM-002).
+
+    Nobody is launched here: ``ok`` says that it would be.
+    """
+
+    operation: Literal["dispatch"] = "dispatch"
+    work_package: str
+    prompt_path: str
+    lane_worktree: str | None = None
+    #: Identity fields that are asked for beyond those above, as ``prompt`` answered them.
+    requested: dict[str, str] = {}
+
+
+class Diff(_MissionRequest):
+    """Say which commands show the changes of a work package's lane (RPM-003, DIF-001 to DIF-005)."""
+
+    operation: Literal["diff"] = "diff"
+    work_package: str
+
+
 class Surface(_Value):
     """Return the command that does ``request``; the runner runs it."""
 
     operation: Literal["surface"] = "surface"
-    request: Transition | State | Materialize | Batch | Start | Recover | MergeLogs | Repair
+    request: Transition | State | Materialize | Batch | Start | Recover | MergeLogs | Repair | Prompt | Dispatch | Diff
     format: Literal["json", "text"] = "json"
 
 
 Request = (
-    Hello | Open | Transition | State | Events | Materialize | Surface | Batch | Start | Recover | MergeLogs | Repair
+    Hello
+    | Open
+    | Transition
+    | State
+    | Events
+    | Materialize
+    | Surface
+    | Batch
+    | Start
+    | Recover
+    | MergeLogs
+    | Repair
+    | Prompt
+    | Dispatch
+    | Diff
 )
 
 #: Validates a request, from Python values or from JSON.
@@ -244,6 +305,8 @@ class HelloAnswer(_Value):
     lock_variable: str | None = None
     #: Missions have to be committed in a git repository.
     needs_repository: bool = False
+    #: Every kind of prompt that it writes (RPM-009).
+    prompt_kinds: list[str] = ["review"]
 
 
 class OpenAnswer(_Value):
@@ -314,6 +377,31 @@ class RepairAnswer(_Value):
     files: list[str] = []
 
 
+class PromptAnswer(_Value):
+    """The prompt and the eleven identity fields in its frontmatter."""
+
+    path: str
+    metadata: dict[str, str]
+
+
+class DispatchAnswer(_Value):
+    """The prompt is about what was asked for."""
+
+    prompt_path: str
+
+
+class DiffAnswer(_Value):
+    """Commands that show all changes of the lane and no others, each as words and as a line to paste into a shell."""
+
+    base_ref: str
+    mission_branch: str
+    lane_branch: str
+    #: Where they are run.
+    cwd: str
+    commands: Annotated[list[list[str]], Field(min_length=1)]
+    lines: list[str] = []
+
+
 class StateAnswer(_Value):
     """Which lane each work package is in; None where no transition says."""
 
@@ -370,6 +458,9 @@ ANSWERS: Final[dict[str, type[_Value]]] = {
     "recover": RecoverAnswer,
     "merge_logs": MergeLogsAnswer,
     "repair": RepairAnswer,
+    "prompt": PromptAnswer,
+    "dispatch": DispatchAnswer,
+    "diff": DiffAnswer,
 }
 
 

@@ -30,6 +30,9 @@ _COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "state": (protocol.State, "say which lane each work package is in"),
     "materialize": (protocol.Materialize, "write the snapshot"),
     "repair": (protocol.Repair, "move aside what cannot be read, and write the snapshot anew"),
+    "prompt": (protocol.Prompt, "write the prompt of a review"),
+    "dispatch": (protocol.Dispatch, "compare a prompt with what is asked for before anybody is launched"),
+    "diff": (protocol.Diff, "say which commands show the changes of a work package"),
     "merge_logs": (protocol.MergeLogs, "merge two logs that went apart, as a merge driver of git"),
 }
 _HELP: Final = {
@@ -146,8 +149,10 @@ def _success(answer: Any, reference: Reference) -> str:
         lines = [_moved(answer)]
     elif "quarantined" in answer:
         lines = [f"moved aside: {item['message']}" for item in answer["quarantined"]] or ["nothing to repair"]
+    elif "lines" in answer:
+        lines = list(answer["lines"])
     else:
-        lines = [f"wrote {answer['path']}"]
+        lines = [f"wrote {answer['path']}" if "path" in answer else f"{answer['prompt_path']} is the one"]
     return "\n".join(map(reference.printable, lines))
 
 
