@@ -212,7 +212,8 @@ def _install(spec: str) -> None:
 def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     arguments = ["-q", "--tb=short" if options.details else "--tb=no", "--no-header" if options.quiet else "-q"]
     if options.jobs:
-        arguments += ["-n", str(options.jobs)]
+        # One crash must not lose the rest: each scenario that takes its process along gets the others a new one.
+        arguments += ["-n", str(options.jobs), "--max-worker-restart=1000"]
     return arguments
 
 
