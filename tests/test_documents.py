@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_kitty import fixtures
+from pytest_kitty.facade import Kitty
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs" / "fixtures").glob("*.md"))
@@ -116,7 +118,9 @@ def test_every_fixture_is_in_the_index() -> None:
     assert public - {"kitty"} <= set(re.findall(r"`(kitty\w*)`", text))
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md", *PAGES])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md", "docs/reference.md", *PAGES]
+)
 def test_every_link_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target, _, heading in re.findall(r"\]\((?!https?:)([^)#]*)(#([^)]+))?\)", text):
@@ -131,3 +135,24 @@ def test_the_makefile_names_the_commands_of_the_readme() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for command in re.findall(r"make ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
+
+
+def test_the_commands_of_the_page_of_the_reference_do_what_it_says(kitty: Kitty) -> None:
+    built = kitty.mission()
+    lines = [line for line in blocks("docs/reference.md", "text")[0].splitlines() if line]
+    assert len(lines) == 4
+    said = [kitty.run([sys.executable, *shlex.split(line)[1:]], cwd=built.root) for line in lines]
+    assert [done.status for done in said] == [0, 0, 0, 0], said
+    assert said[1].stdout.one_json()["lanes"] == {"WP01": "claimed"}
+    assert kitty.state(built) == {"WP01": "in_progress"}
+
+
+def test_every_module_of_the_reference_is_on_its_page() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in (ROOT / "src" / "kitty_reliability" / "reference").glob("[a-z]*.py")}
+    assert {name for name in modules if f"`{name}`" not in text} == {
+        "files",
+        "annotations",
+        "retrospectives",
+        "writable",
+    }
