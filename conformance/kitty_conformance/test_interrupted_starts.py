@@ -157,8 +157,10 @@ def test_a_start_is_suspended(starts: Worlds, sandbox: Sandbox) -> None:
             lanes = world.lanes(world.state())
             seen, lane = lanes.get("WP01"), world.lane("WP01")
             world.check(seen == lane, Finding.LANE_DISAGREES, f"WP01 is {lane}; it says {seen}")
-            other = world.start("WP01", f"other-{world.rng.randrange(10**6)}")
-            world.declined(other, "somebody else is at it, suspended")
+            request = world.start_request("WP01", f"other-{world.rng.randrange(10**6)}")
+            variable = world.implementation.greeting.lock_variable
+            with another_process(world, {variable: "1"} if variable else None) as other:
+                world.declined(world.ask(request, of=other), "somebody else is at it, suspended")
             running.resume()
             ran = bench.ended(running.wait(bench.seconds))
             bench.unharmed(ran)
