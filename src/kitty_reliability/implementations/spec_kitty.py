@@ -165,6 +165,8 @@ class SpecKitty(Implementation):
         argv = self._argv(request, "json")
         if isinstance(argv, str):
             return Outcome.unsupported(argv)
+        if any(not _is_an_argument(word) for word in argv):
+            return Outcome.unsupported("a command line holds no NUL and no half of a character")
         run = self._run(argv, request.root, limit)
         trouble = _broken(run, limit) or _declined(run)
         if trouble is not None:
@@ -308,6 +310,13 @@ class SpecKitty(Implementation):
         except OSError as error:
             return _Run(argv, 127, "", f"cannot be started: {error}", 0.0)
         return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds)
+
+
+def _is_an_argument(word: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
 
 
 def _open(request: Open) -> Outcome:
