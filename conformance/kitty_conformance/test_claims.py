@@ -5,16 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
 import pytest
 
-from kitty_reliability.implementations.protocol import Actor, Capability
+from kitty_reliability.formats.instants import spell
+from kitty_reliability.implementations.protocol import Actor, Batch, Capability, Move
 from kitty_reliability.observe.rows import lane_from_bytes
 from pytest_kitty.scenarios import Finding, inconclusive, not_applicable
 
-from .starts import at_once, chain, conflict, lane_rows, no_lane_row, startable, started
+from .starts import at_once, chain, conflict, lane_rows, no_lane_row, shown, startable, started
 from .world import World, Worlds, names_actor, told
 
 
@@ -174,9 +176,11 @@ def test_a_batch_is_the_rows_it_reports(worlds: Worlds) -> None:
         Finding.NO_OP_CLAIMS_EVENT,
         f"WP02 was claimed already; reported: {no_op}",
     )
-    written = [str(row.get("event_id")) for row in world.added(mark).rows if "to_lane" in row]
-    reported = [str(answer["event_id"]) for answer in answers]
-    world.check(set(reported) <= set(written), Finding.ACKED_ROW_MISSING, f"reported {reported}, written {written}")
+    rows = [row for row in world.added(mark).rows if row.get("kind") is None and "to_lane" in row]
+    written = sorted((str(row.get("event_id")), row.get("wp_id"), row["to_lane"]) for row in rows)
+    reported = sorted((str(one["event_id"]), one["work_package_id"], one["to_lane"]) for one in answers)
+    missing = {event for event, *_ in reported} - {event for event, *_ in written}
+    world.check(not missing, Finding.ACKED_ROW_MISSING, f"reported {reported}, written {written}")
     world.check(reported == written, Finding.WRONG_ROW, f"reported {reported}, written {written}")
     for work_package, to in (("WP01", "in_progress"), ("WP02", "claimed"), ("WP03", "claimed")):
         world.check(
@@ -187,7 +191,10 @@ def test_a_batch_is_the_rows_it_reports(worlds: Worlds) -> None:
 
 
 @pytest.mark.kitty_clause("STA-001")
-@pytest.mark.parametrize("wrong", ["illegal move", "unknown work package", "guard"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["illegal move", "unknown work package", "guard", "force without a reason", "move that the one before rules out"],
+)
 def test_a_batch_is_all_or_nothing(worlds: Worlds, wrong: str) -> None:
     """One move of a batch is refused: none of the others happens."""
     worlds.needs(Capability.WRITE, Capability.BATCH)
@@ -196,14 +203,105 @@ def test_a_batch_is_all_or_nothing(worlds: Worlds, wrong: str) -> None:
     world.accepted(world.batch({"work_package": "WP03", "to": "claimed"}), "a batch of one move")
     chain_of_three = lane_rows(world, mark, "WP03")
     world.check(len(chain_of_three) == 1, Finding.ACKED_ROW_MISSING, f"one move, {len(chain_of_three)} rows")
-    last = {
-        "illegal move": {"work_package": "WP02", "to": "done"},
-        "unknown work package": {"work_package": "WP77", "to": "claimed"},
-        "guard": {"work_package": "WP02", "to": "in_progress", "workspace_context": " "},
-    }[wrong]
+    ends: dict[str, list[dict[str, Any]]] = {
+        "illegal move": [{"to": "done"}],
+        "unknown work package": [{"work_package": "WP77", "to": "claimed"}],
+        "guard": [{"to": "in_progress", "workspace_context": " "}],
+        "force without a reason": [{"to": "done", "force": True, "reason": " "}],
+        "move that the one before rules out": [
+            {"to": "canceled", "reason": "not needed"},
+            {"to": "in_progress", "workspace_context": "worktree:lane-a"},
+        ],
+    }
+    moves = [{"work_package": "WP02", **move} for move in ends[wrong]]
     mark = world.mark()
-    world.declined(world.batch({"work_package": "WP01", "to": "claimed"}, last), f"a batch with an {wrong} at its end")
-    world.untouched(mark, f"a batch with an {wrong} at its end was refused")
+    world.declined(world.batch({"work_package": "WP01", "to": "claimed"}, *moves), f"a batch that ends with: {wrong}")
+    world.untouched(mark, f"a batch that ends with: {wrong}")
+
+
+# --- STA-002, STA-003: several rows stand or fall together
+
+
+_TWO: tuple[dict[str, Any], ...] = (
+    {"work_package": "WP01", "to": "claimed"},
+    {"work_package": "WP02", "to": "claimed"},
+)
+
+
+def _two(world: World) -> Batch:
+    root, slug = str(world.mission.root), world.mission.slug
+    return Batch(root=root, mission=slug, moves=[Move(actor=world.actor, **move) for move in _TWO])
+
+
+def _batched(worlds: Worlds) -> World:
+    """Return a world of the same shape as one in which a batch of two succeeded."""
+    __tracebackhide__ = True
+    worlds.needs(Capability.WRITE, Capability.BATCH)
+    lanes = dict.fromkeys(["WP01", "WP02", "WP03"], "planned")
+    twin = worlds(lanes)
+    twin.accepted(twin.batch(*_TWO), "a batch of two moves")
+    return worlds(lanes)
+
+
+@pytest.mark.kitty_clause("STA-002")
+@pytest.mark.parametrize("skewed", ["WP01", "WP02"])
+def test_an_outranked_row_of_a_batch_is_no_success(worlds: Worlds, skewed: str) -> None:
+    """A row dated by a clock that runs ahead stays in force over one move of a batch: nothing of it is a success."""
+    world = _batched(worlds)
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    log = world.mission.log.lane(skewed, "claimed", at=spell(ahead))
+    log.lane(skewed, "planned", force=True, at=spell(ahead + timedelta(seconds=1)))
+    world.commit()
+    mark = world.mark()
+    outcome = world.answered(world.batch(*_TWO))
+    if not outcome.ok:
+        world.check(mark.intact, Finding.PREFIX_REWRITTEN, "earlier rows are gone")
+        if outcome.declined:
+            world.untouched(mark, "the batch was declined")
+        return
+    for name in ("WP01", "WP02"):
+        world.check(
+            world.lane(name) == "claimed",
+            Finding.LANE_DISAGREES,
+            f"{name} -> claimed was reported; the log adds up to {world.lane(name)}",
+        )
+
+
+@pytest.mark.kitty_clause("STA-002")
+@pytest.mark.parametrize("mode", ["lost", "altered"])
+def test_a_lost_batch_is_no_success(worlds: Worlds, mode: str) -> None:
+    """The write claims success and the disk has none of the rows, or something else."""
+    world = _batched(worlds)
+    mark = world.mark()
+    outcome = world.answered(world.under(world.disk_fault(mode), lambda faulty: world.ask(_two(world), of=faulty)))
+    world.check(mark.intact, Finding.PREFIX_REWRITTEN, "earlier rows are gone")
+    if outcome.ok:
+        ids = [row.get("event_id") for row in world.rows()]
+        there = all(one["event_id"] in ids for one in outcome.value["transitions"])
+        world.check(there, Finding.ACKED_ROW_MISSING, f"success was reported; the write was {mode}")
+
+
+@pytest.mark.kitty_clause("STA-003")
+@pytest.mark.parametrize("through", [1, 300, 600])
+def test_a_batch_that_failed_left_nothing(worlds: Worlds, through: int) -> None:
+    """The disk takes some of the rows of a batch: a diagnosed failure, no row of it is left, and a retry converges."""
+    world = _batched(worlds)
+    mark = world.mark()
+    fault = world.disk_fault("torn", bytes_through=through)
+    outcome = world.answered(world.under(fault, lambda faulty: world.ask(_two(world), of=faulty)))
+    world.check(mark.intact, Finding.PREFIX_REWRITTEN, "earlier rows are gone")
+    if outcome.declined:
+        world.untouched(mark, "the batch failed")
+        codes = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not outcome.value.get(key)]
+        world.check(not codes, Finding.WRONG_DIAGNOSTIC, f"the diagnostic has no {', '.join(codes)}: {outcome}")
+    again = world.answered(world.batch(*_TWO))
+    if not again.ok and Capability.REPAIR in world.implementation.greeting.capabilities:
+        world.repair()
+        again = world.answered(world.batch(*_TWO))
+    world.check(again.ok, Finding.STUCK_AFTER_FAULT, f"after a batch that failed: {again}")
+    for name in ("WP01", "WP02"):
+        rows = lane_rows(world, mark, name)
+        world.check(len(rows) == 1, Finding.ROW_DUPLICATED, f"a batch and its retry; rows of {name}: {len(rows)}")
 
 
 # --- STA-008
@@ -251,6 +349,34 @@ def test_a_start_follows_the_lane_table(starts: Worlds, lane: str) -> None:
     mark = world.mark()
     world.declined(world.start("WP01", world.actor), f"implementing what is {lane}")
     world.untouched(mark, f"implementing what is {lane} was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+@pytest.mark.parametrize("lane", ["planned", "claimed", "in_progress", "approved", "done", "canceled", "blocked"])
+def test_a_review_follows_the_lane_table(starts: Worlds, lane: str) -> None:
+    """What is not there to be reviewed is refused; a review's start is no way around the lane table."""
+    if starts.profile.name != "contract-320" and lane != "planned":
+        not_applicable("released 3.2.x takes it up again by force")
+    world = startable(starts, {"WP01": lane, "WP02": "for_review"})
+    mark = world.mark()
+    started(world, mark, world.start("WP02", world.reviewer, "review"), "WP02", "in_review")
+    mark = world.mark()
+    world.declined(world.start("WP01", world.reviewer, "review"), f"reviewing what is {lane}")
+    world.untouched(mark, f"reviewing what is {lane} was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+@pytest.mark.parametrize("kind", ["implement", "review"])
+def test_nobody_starts_nothing(starts: Worlds, kind: str) -> None:
+    """A start takes the guard of its edges along: somebody has to be named."""
+    lane, to = ("planned", "in_progress") if kind == "implement" else ("for_review", "in_review")
+    world = startable(starts, {"WP01": lane, "WP02": lane})
+    mark = world.mark()
+    started(world, mark, world.start("WP02", world.actor, kind), "WP02", to)
+    mark = world.mark()
+    for actor in ("", "  "):
+        world.declined(world.start("WP01", actor, kind), f"a start by {actor!r}")
+        world.untouched(mark, f"a start by {actor!r} was refused")
 
 
 _BACKWARD = (
@@ -360,7 +486,8 @@ def test_time_that_passed_proves_nothing(
     process, started_at = {
         "running": (running.pid, running.create_time()),
         "nothing": (None, None),
-        "number alone": (gone[0], None),
+        # A number that nobody has proves it as well; one that somebody has does not, either way.
+        "number alone": (running.pid, None),
         "start alone": (None, gone[1]),
     }[known]
     # What is built is dated years ago.
@@ -370,3 +497,57 @@ def test_time_that_passed_proves_nothing(
     world.untouched(mark, f"giving back was refused, known: {known}")
     mark = world.mark()
     started(world, mark, world.start("WP01", world.actor), "WP01")
+
+
+@pytest.mark.kitty_clause("STA-004")
+def test_an_earlier_holder_says_nothing_of_the_present_one(
+    starts: Worlds, gone: tuple[int, float], running: psutil.Process
+) -> None:
+    """A's process ended and A's claim was given back; what B claimed since is B's, and told as B's."""
+    world = _recoverable(starts)
+    _claimed_by(world, "WP02", *gone)
+    _given_back(world, "WP02", world.actor)
+
+    second = f"second-{world.rng.randrange(10**6)}"
+    _claimed_by(world, "WP01", *gone)
+    world.mission.log.lane("WP01", "planned", force=True, reason="the holder is gone")
+    policy = {"agent": second, "shell_pid": running.pid, "shell_pid_created_at": str(running.create_time())}
+    world.mission.log.lane("WP01", "claimed", actor=second, policy_metadata=policy)
+    world.commit()
+    shown(world, "WP01", second)
+    mark = world.mark()
+    conflict(world, mark, world.start("WP01", f"third-{world.rng.randrange(10**6)}"), second)
+    world.declined(world.recover("WP01", world.actor), "the present holder's process runs")
+    world.untouched(mark, "giving back was refused")
+
+
+@pytest.mark.kitty_clause("STA-004")
+@pytest.mark.parametrize("lane", ["planned", "for_review", "approved", "done", "canceled"])
+def test_what_nobody_holds_is_not_given_back(starts: Worlds, gone: tuple[int, float], lane: str) -> None:
+    """Recovery is for what somebody had in hand and left; everything else stays where it is."""
+    world = _recoverable(starts)
+    _claimed_by(world, "WP02", *gone)
+    _given_back(world, "WP02", world.actor)
+    world = startable(starts, {"WP01": lane})
+    mark = world.mark()
+    outcome = world.answered(world.recover("WP01", f"impl-{world.rng.randrange(10**6)}-b"))
+    # Nothing to do is an answer as well.
+    world.check(
+        outcome.declined or not outcome.value["changed"], Finding.ILLEGAL_ACCEPTED, f"WP01 is {lane}: {outcome}"
+    )
+    world.untouched(mark, f"what is {lane} is nobody's")
+
+
+@pytest.mark.kitty_clause("STA-004")
+def test_a_review_is_not_given_back_without_proof(starts: Worlds, gone: tuple[int, float]) -> None:
+    """Nothing is known of the reviewer's process: the review stays where it is, and is gone on with."""
+    world = _recoverable(starts)
+    _claimed_by(world, "WP01", *gone)
+    _given_back(world, "WP01", world.actor)
+    world = startable(starts, {"WP01": "for_review"})
+    mark = world.mark()
+    started(world, mark, world.start("WP01", world.reviewer, "review"), "WP01", "in_review")
+    mark = world.mark()
+    world.declined(world.recover("WP01", f"rev-{world.rng.randrange(10**6)}-b"), "nothing is known of the reviewer")
+    world.untouched(mark, "giving back was refused")
+    no_lane_row(world, mark, world.start("WP01", world.reviewer, "review"), "WP01")

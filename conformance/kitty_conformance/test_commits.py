@@ -93,6 +93,19 @@ def test_a_refused_first_commit_leaves_no_new_file(worlds: Worlds, obstacle: str
 
 
 @pytest.mark.kitty_clause("STA-006")
+@pytest.mark.parametrize("obstacle", ["a refusing pre-commit hook", "a refusing commit-msg hook"])
+def test_a_refused_commit_costs_no_row_that_was_there(worlds: Worlds, obstacle: str) -> None:
+    """The log has a row that nobody has committed yet: a refusal gives back that log, not the one that git has."""
+    world = worlds({"WP01": "planned", "WP02": "planned", "WP03": "planned"}, git=True)
+    _control(world)
+    world.mission.log.lane("WP03", "claimed")
+    OBSTACLES[obstacle](_made(world))
+    outcome = _judged(world, "WP01", "claimed")
+    world.check(world.lane("WP03") == "claimed", Finding.PREFIX_REWRITTEN, "a row that was not committed is gone")
+    _met(world, outcome, obstacle)
+
+
+@pytest.mark.kitty_clause("STA-006")
 def test_a_refused_commit_is_diagnosed(worlds: Worlds) -> None:
     """The diagnostic of a commit that git refused names what every diagnostic of a failed transition names."""
     world = worlds({"WP01": "planned", "WP02": "planned"}, git=True)
@@ -249,9 +262,14 @@ def test_a_busy_mission_is_a_failure_within_the_declared_bound(worlds: Worlds) -
     variable = world.implementation.greeting.lock_variable
     with another_process(world, {variable: "1"} if variable else None) as other:
         deadline, mark = other.greeting.lock_seconds + other.deadline, world.mark()
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path):
+        lock = world.mission.root / path
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        there = lock.exists()
+        with FileLock(lock):
             outcome = world.answered(world.ask(_request(world, "WP01", "claimed"), of=other, deadline=deadline))
+        if not there:
+            # Where a lock is a file that is there, this one was put there by the scenario.
+            lock.unlink(missing_ok=True)
     if outcome.ok and outcome.value["changed"]:
         world.moved(mark, outcome, "WP01", "claimed")
         inconclusive(f"a lock on {path} keeps nobody out")
@@ -344,12 +362,15 @@ def _committed(world: World) -> None:
     world.check(
         held == world.log.read_bytes(), Finding.COMMIT_MISSING, "success was claimed, and HEAD does not have the row"
     )
+    snapshot = world.snapshot_path.relative_to(checkout).as_posix()
+    left = _made(world).git("status", "--porcelain", "--", snapshot, cwd=checkout)
+    world.check(not left, Finding.COMMIT_MISSING, f"success was claimed, and the snapshot is left behind: {left!r}")
 
 
 def _judged(world: World, work_package: str, to: str, ask: Callable[[Transition], Outcome] | None = None) -> Outcome:
     """Ask with an obstacle in place: everything that is claimed is there, or nothing is."""
     __tracebackhide__ = True
-    made, mark = _made(world), world.mark()
+    made, mark, snapshot = _made(world), world.mark(), _bytes(world.snapshot_path)
     head, index = _head(made), _index(made)
     outcome = world.answered((ask or world.ask)(_request(world, work_package, to)))
     if outcome.ok:
@@ -359,6 +380,11 @@ def _judged(world: World, work_package: str, to: str, ask: Callable[[Transition]
     _nothing_stands(world, mark, outcome, work_package, to)
     if outcome.declined:
         world.check(_head(made) == head, Finding.REFUSAL_CHANGED_STATE, "it failed, and HEAD moved")
+        world.check(
+            _bytes(world.snapshot_path) == snapshot,
+            Finding.SNAPSHOT_DIFFERS,
+            "it failed, and status.json has other bytes",
+        )
         changed = sorted(set(_index(made)) ^ set(index))
         world.check(
             not changed, Finding.REFUSAL_CHANGED_STATE, f"it failed, and the index changed: {', '.join(changed)}"
@@ -367,9 +393,10 @@ def _judged(world: World, work_package: str, to: str, ask: Callable[[Transition]
 
 
 def _met(world: World, outcome: Outcome, obstacle: str) -> None:
-    """End the scenario undecided when the commit never came to its hooks."""
-    if outcome.ok and "hook" in obstacle and _commits(world) and not (_made(world).root / "hook-ran").exists():
-        inconclusive("the hook was not run")
+    """Judge that a commit that was made came past its hooks: whoever claims to commit does so with them."""
+    __tracebackhide__ = True
+    passed = outcome.ok and "hook" in obstacle and _commits(world)
+    world.check(not passed, Finding.ILLEGAL_ACCEPTED, f"{obstacle} refuses every commit, and success was claimed")
 
 
 def _nothing_stands(world: World, mark: LogMark, outcome: Outcome, work_package: str, to: str) -> None:
@@ -381,6 +408,10 @@ def _nothing_stands(world: World, mark: LogMark, outcome: Outcome, work_package:
         return
     world.untouched(mark, "it failed")
     world.check(outcome.value["message"].strip(), Finding.WRONG_DIAGNOSTIC, "it failed, and says nothing")
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _head(made: Repository, checkout: Path | None = None) -> str:

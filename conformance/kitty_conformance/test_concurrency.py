@@ -141,6 +141,38 @@ def test_nothing_is_lost_when_several_write_at_once(worlds: Worlds) -> None:
 
 
 @pytest.mark.kitty_clause("STA-008")
+def test_one_of_several_in_several_checkouts_wins(worlds: Worlds) -> None:
+    """The same race, asked for in the root, a subdirectory and two lane worktrees: one lock is meant."""
+    names = [f"WP{number:02}" for number in range(1, 9)]
+    lanes = {"lane-a": [*names, "WP99"], "lane-b": ["WP98"]}
+    world = worlds(dict.fromkeys([*names, "WP98", "WP99"], "planned"), lanes=lanes)
+    seconds = pace(world, _control(world, "WP99"))
+    root = world.mission.root
+    (root / "src").mkdir(exist_ok=True)
+    places = [root, root / "src", *(checkout.path for checkout in world.mission.lane_checkouts.values())]  # type: ignore[attr-defined] # a mission in a repository
+    names = names[: scaled(_ROUNDS, seconds)]
+    mark = world.mark()
+    with crowd(world, len(places), _slow(world, seconds).environment()) as many:
+        answers = many.race(
+            len(names),
+            lambda session, turn, _: _claim(world, names[turn], f"racer-{session}").model_copy(
+                update={"root": str(places[session])}
+            ),
+        )
+    for answer in answers:
+        world.answered(answer.outcome)
+    rows = _rows_are_the_successes(world, mark, answers)
+    for name in names:
+        won = [answer for answer in answers if answer.request.work_package == name and _moved(answer)]
+        there = [row["event_id"] for row in rows if row.get("wp_id") == name]
+        world.check(
+            len(won) == 1 and len(there) == 1,
+            Finding.RACE_LOST,
+            f"{len(won)} of {len(places)} were told that they claimed {name}, and {len(there)} rows in the log do so",
+        )
+
+
+@pytest.mark.kitty_clause("STA-008")
 def test_one_of_several_racing_for_an_edge_wins(worlds: Worlds, record_property: _Record) -> None:
     """Eight actors claim one work package at once, again and again: one row a round, and the others know who won."""
     names = [f"WP{number:02}" for number in range(1, _ROUNDS + 1)]
@@ -246,13 +278,18 @@ def test_a_lock_that_is_held_is_waited_for_no_longer_than_declared(worlds: World
         if path is None:
             inconclusive("it does not say which file it locks")
         mark = world.mark()
+        lock = world.mission.root / path
+        there = lock.exists()
         try:
-            with file_lock_held(world.mission.root / path):
+            with file_lock_held(lock):
                 outcome = _within_the_bound(world, other, "WP01", f"{path} is held")
                 if outcome.ok:
                     world.fail(Finding.RACE_LOST, f"{path} is its lock and is held by another; it moved WP01 meanwhile")
                 _gave_up(world, outcome, f"{path} is held")
                 world.untouched(mark, f"it gave up: {outcome}")
+            if not there:
+                # Where a lock is a file that is there, this one was put there by the scenario.
+                lock.unlink(missing_ok=True)
         except (LockNotHeldError, OSError) as error:
             inconclusive(str(error))
         _works_again(world, other, "WP01")

@@ -13,12 +13,17 @@ import pytest
 
 from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.implementations.protocol import (
+    Batch,
     Capability,
     Events,
     Materialize,
+    Move,
     Open,
     Outcome,
+    Recover,
+    Repair,
     Request,
+    Start,
     State,
     Transition,
 )
@@ -26,6 +31,7 @@ from kitty_reliability.observe.rows import rows_from_bytes
 from kitty_reliability.observe.tree import find_bytes, mark_tree
 from pytest_kitty.scenarios import Finding, inconclusive
 
+from .starts import startable, started
 from .world import World, Worlds
 
 _ID = "01JNDKQJ00000000000000000Z"
@@ -66,6 +72,7 @@ _NAMES = ("absolute", *_hostile("x", "y"))
 def _operations(world: World, slug: str) -> list[Request]:
     root = str(world.mission.root)
     able = world.implementation.greeting.capabilities
+    forced: dict[str, Any] = {"actor": world.actor, "force": True, "reason": "mine"}
     asked: list[Request] = [Open(root=root, mission=slug), State(root=root, mission=slug)]
     if Capability.EVENTS in able:
         asked.append(Events(root=root, mission=slug))
@@ -73,8 +80,16 @@ def _operations(world: World, slug: str) -> list[Request]:
         asked.append(Materialize(root=root, mission=slug))
     if Capability.WRITE in able:
         asked.append(Transition(root=root, mission=slug, work_package="WP01", to="claimed", actor=world.actor))
-        forced: dict[str, Any] = {"actor": world.actor, "force": True, "reason": "mine"}
         asked.append(Transition(root=root, mission=slug, work_package="WP77", to="done", **forced))
+    if Capability.BATCH in able:
+        moves = [Move(work_package="WP77", to="done", **forced)]
+        asked.append(Batch(root=root, mission=slug, moves=moves))
+    if Capability.START in able:
+        asked.append(Start(root=root, mission=slug, work_package="WP01", actor=world.actor, kind="review"))
+    if Capability.RECOVER in able:
+        asked.append(Recover(root=root, mission=slug, work_package="WP01", actor=world.actor, reason="gone"))
+    if Capability.REPAIR in able:
+        asked.append(Repair(root=root, mission=slug))
     return asked
 
 
@@ -162,6 +177,29 @@ def test_no_work_package_leads_out_of_the_root(worlds: Worlds, name: str, force:
 
 
 @pytest.mark.kitty_clause("SEC-002")
+@pytest.mark.parametrize("name", ["absolute", "dots", "dots behind a name"])
+@pytest.mark.parametrize("operation", ["batch", "start", "recover"])
+def test_no_other_writer_is_led_out_of_the_root(worlds: Worlds, operation: str, name: str) -> None:
+    """The id of a work package that is moved with others, started or given back is the way out."""
+    worlds.needs({"batch": Capability.BATCH, "start": Capability.START}.get(operation, Capability.RECOVER))
+    world = worlds({"WP01": "planned"})
+    task = _treasure(world).task_file("WP01").with_suffix("")
+    _control(world)
+    way = os.path.relpath(task, world.mission.paths.tasks)
+    work_package = {"absolute": str(task), **_hostile(way, "WP01")}[name]
+    around, mark = mark_tree(world.worlds.base), world.mark()
+    if operation == "batch":
+        outcome = world.batch({"work_package": work_package, "to": "claimed"})
+    else:
+        outcome = (world.start if operation == "start" else world.recover)(work_package, world.actor)
+    inside = world.mission.root.relative_to(world.worlds.base).as_posix()
+    changes = around.changes(ignore=[inside])
+    world.check(not changes, Finding.ESCAPED_ROOT, f"the id {work_package!r}: outside the root {', '.join(changes)}")
+    world.declined(outcome, f"there is no work package {work_package!r}")
+    world.untouched(mark, "a hostile id was declined")
+
+
+@pytest.mark.kitty_clause("SEC-002")
 def test_a_recorded_work_package_leads_nowhere(worlds: Worlds) -> None:
     """A row is about ``../../x``: reading and materializing it touches nothing outside the mission."""
     world = worlds({"WP01": "planned", "WP02": "planned"})
@@ -189,7 +227,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 @pytest.mark.kitty_clause("SEC-003")
-@pytest.mark.parametrize("linked", ["mission", "log"])
+@pytest.mark.parametrize("linked", ["mission", "log", "log to nothing"])
 def test_a_link_out_of_the_root_is_not_followed(worlds: Worlds, linked: str) -> None:
     """The mission's directory, or its log, is a symbolic link to somewhere outside the root."""
     _control(worlds({"WP01": "planned"}))
@@ -201,7 +239,8 @@ def test_a_link_out_of_the_root_is_not_followed(worlds: Worlds, linked: str) -> 
         _link(world.mission.root / "kitty-specs" / slug, treasure.directory)
     else:
         world.log.unlink()
-        _link(world.log, treasure.log.path)
+        # What is not there yet can be made through a link.
+        _link(world.log, treasure.log.path if linked == "log" else treasure.directory / "new.jsonl")
     world.commit()
     outside = mark_tree(world.worlds.base / "outside")
     for request in _operations(world, slug):
@@ -280,6 +319,28 @@ def test_a_terminal_is_not_obeyed(worlds: Worlds, what: str, form: Any) -> None:
 
 
 @pytest.mark.kitty_clause("SEC-004")
+@pytest.mark.parametrize("operation", ["batch", "start"])
+def test_half_a_character_is_refused_by_every_writer(worlds: Worlds, operation: str) -> None:
+    """A batch or a start with half a character is refused as a whole."""
+    worlds.needs(Capability.BATCH if operation == "batch" else Capability.START)
+    world = startable(worlds, {"WP01": "planned", "WP02": "planned"})
+    half = f"half {chr(0xD800)} a character"
+    mark = world.mark()
+    if operation == "batch":
+        moves: list[dict[str, Any]] = [
+            {"work_package": "WP01", "to": "claimed"},
+            {"work_package": "WP02", "to": "claimed", "reason": half},
+        ]
+        world.declined(world.batch(*moves), "a lone surrogate in one move")
+        world.untouched(mark, "a lone surrogate was declined")
+        world.accepted(world.batch(*({**move, "reason": "plain"} for move in moves)), "the same without it")
+    else:
+        world.declined(world.start("WP01", half), "a lone surrogate in the actor")
+        world.untouched(mark, "a lone surrogate was declined")
+        started(world, mark, world.start("WP01", world.actor), "WP01")
+
+
+@pytest.mark.kitty_clause("SEC-004")
 @pytest.mark.parametrize("place", ["reason", "actor", "policy_metadata"])
 def test_a_lone_surrogate_is_refused(worlds: Worlds, place: str) -> None:
     """Half a character cannot be stored: it is refused before anything is written."""
@@ -297,23 +358,26 @@ def test_a_lone_surrogate_is_refused(worlds: Worlds, place: str) -> None:
 
 
 @pytest.mark.kitty_clause("SEC-007")
-@pytest.mark.parametrize("ending", ["success", "refusal", "failure"])
+@pytest.mark.parametrize("ending", ["success", "refusal", "failure", "a start"])
 def test_nothing_of_the_environment_leaks(worlds: Worlds, ending: str) -> None:
     """Tokens, the home directory and its owner stay where they are: not in rows, files or output."""
     worlds.needs(Capability.SURFACE, Capability.WRITE)
-    world = worlds({"WP01": "planned"})
+    world = startable(worlds, {"WP01": "planned"})
     secrets = {name: f"{name}-{world.rng.randrange(10**12):012}" for name in ("token", "user", "home")}
     home = world.worlds.base / secrets["home"]
     home.mkdir()
     tokens = dict.fromkeys(("GITHUB_TOKEN", "SPEC_KITTY_API_TOKEN", "AWS_SECRET_ACCESS_KEY"), secrets["token"])
     users = dict.fromkeys(("USER", "LOGNAME", "USERNAME"), secrets["user"])
-    request = world.transition_request("WP01", "done" if ending == "refusal" else "claimed")
+    request: Any = world.transition_request("WP01", "done" if ending == "refusal" else "claimed")
+    if ending == "a start":
+        worlds.needs(Capability.START)
+        request = world.start_request("WP01", world.actor)
     if ending == "failure":
         world.mission.log.raw(b"this is no row\n")
     done = world.run(request, {**tokens, **users}, defaults={"HOME": str(home), "USERPROFILE": str(home)})
-    if ending == "success":
+    if ending in ("success", "a start"):
         world.check(done.status == 0, Finding.LEGAL_REFUSED, f"exit status {done.status}: {done.stderr[-300:]!r}")
-        world.check(world.lane("WP01") == "claimed", Finding.ACKED_ROW_MISSING, "exit status 0, and no row was added")
+        world.check(world.lane("WP01") != "planned", Finding.ACKED_ROW_MISSING, "exit status 0, and no row was added")
     else:
         world.check(done.status != 0, Finding.WRONG_EXIT_STATUS, f"exit status 0: {done.stdout[-300:]!r}")
     for what, secret in secrets.items():

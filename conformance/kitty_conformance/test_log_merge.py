@@ -12,6 +12,7 @@ import pytest
 from kitty_reliability.build.event_log import EventLog
 from kitty_reliability.build.repository import Repository
 from kitty_reliability.faults.log import Diverged, diverged
+from kitty_reliability.formats.events import encode_row
 from kitty_reliability.implementations.protocol import Capability, MergeLogs, OutcomeKind, Surface
 from kitty_reliability.observe.rows import rows_from_bytes
 from pytest_kitty.scenarios import Finding, inconclusive
@@ -174,6 +175,44 @@ def test_one_id_with_two_contents_is_seen(worlds: Worlds, way: str) -> None:
     world.check(
         merged is None, Finding.DAMAGE_ACCEPTED, "two rows of one id differ, and the merge ended without a conflict"
     )
+
+
+@pytest.mark.kitty_clause("LOG-013")
+def test_one_id_with_two_transitions_is_seen(worlds: Worlds) -> None:
+    """The disputed row is a transition: it is no better known which of the two is true."""
+    _control(worlds, "files")
+    world = _world(worlds, "files")
+    sides = diverged(world.mission.log, _claims("WP01"), _claims("WP02"))
+    disputed = rows_from_bytes(sides.theirs)[-1]
+    other = encode_row({**disputed, "actor": "somebody-else"})
+    merged = _merged_directly(world, Diverged(sides.base, sides.ours + other, sides.theirs))
+    world.check(
+        merged is None, Finding.DAMAGE_ACCEPTED, "two transitions of one id differ, and the merge ended in silence"
+    )
+
+
+@pytest.mark.kitty_clause("LOG-013")
+def test_a_row_that_one_side_lost_is_back(worlds: Worlds) -> None:
+    """One side has lost a row that the other has: the union has it, or the merge fails where somebody sees it."""
+    _control(worlds, "files")
+    world = _world(worlds, "files")
+    sides = diverged(world.mission.log, _claims("WP01"), _claims("WP02"), deletion=True)
+    for one in (sides, Diverged(sides.base, sides.theirs, sides.ours)):
+        merged = _merged_directly(world, one)
+        if merged is not None:
+            _union(world, one, merged, "a row that one side lost")
+
+
+@pytest.mark.kitty_clause("LOG-013")
+def test_a_row_keeps_what_it_says(worlds: Worlds) -> None:
+    """A row with a key that nobody knows yet, and rows without an id on both sides: all are there, each once."""
+    world = _world(worlds, "files")
+    world.mission.log.lifecycle("MissionCreated")
+    sides = diverged(world.mission.log, _claims("WP01"), _claims("WP02"))
+    newer = encode_row({**rows_from_bytes(sides.theirs)[-1], "from_a_later_version": {"key": [1, 2.5, None]}})
+    cut = sides.theirs[: sides.theirs.rstrip(b"\n").rfind(b"\n") + 1]
+    sides = Diverged(sides.base, sides.ours, cut + newer)
+    _union(world, sides, _merged_directly(world, sides), "a row with a key of a later version")
 
 
 @pytest.mark.kitty_clause("LOG-013")

@@ -16,7 +16,7 @@ import pytest
 
 from kitty_reliability.build.lanes import RepositoryMission
 from kitty_reliability.build.repository import Repository, repository
-from kitty_reliability.implementations.protocol import Capability, Outcome, Transition
+from kitty_reliability.implementations.protocol import Batch, Capability, Materialize, Move, Outcome, Start, Transition
 from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.rows import mark_log, rows_from_bytes
 from pytest_kitty.scenarios import Finding, inconclusive
@@ -53,6 +53,35 @@ def test_one_log_is_written_from_every_place(worlds: Worlds, name: str) -> None:
     world = worlds(PACKAGES, lanes=LANES)
     _cancel(world, world.mission.root, "WP02")
     _cancel(world, _place(world, name), "WP01")
+
+
+@pytest.mark.kitty_clause("STA-005")
+@pytest.mark.parametrize("operation", ["batch", "start", "materialize"])
+def test_every_writer_writes_one_log(worlds: Worlds, operation: str) -> None:
+    """In a lane worktree with an older copy, whatever writes log or snapshot writes those of the main checkout."""
+    worlds.needs({"batch": Capability.BATCH, "start": Capability.START}.get(operation, Capability.SNAPSHOT))
+    world = worlds(PACKAGES, lanes=LANES)
+    _cancel(world, world.mission.root, "WP02")
+    place, slug = str(_place(world, "a lane worktree")), world.mission.slug
+    if operation == "materialize":
+        world.snapshot_path.unlink(missing_ok=True)
+        world.commit()
+    copies, mark = _copies(world), world.mark()
+    if operation == "materialize":
+        world.accepted(world.ask(Materialize(root=place, mission=slug)), "the snapshot is made")
+        _others_untouched(world, copies)
+        world.check(world.snapshot_on_disk(), Finding.WRONG_COPY, "the main checkout has no snapshot")
+        world.snapshot_agrees("the snapshot was made from a lane worktree")
+        return
+    if operation == "batch":
+        moves = [Move(work_package="WP01", to="canceled", actor=world.actor, reason="not needed")]
+        outcome = world.ask(Batch(root=place, mission=slug, moves=moves))
+    else:
+        outcome = world.ask(Start(root=place, mission=slug, work_package="WP01", actor=world.actor))
+    _others_untouched(world, copies)
+    world.accepted(outcome, f"a {operation} in a lane worktree")
+    chosen = [row for row in world.added(mark).rows if row.get("wp_id") == "WP01" and row.get("to_lane")]
+    world.check(chosen, Finding.ACKED_ROW_MISSING, f"a {operation} was reported, and the canonical log gained nothing")
 
 
 @pytest.mark.kitty_clause("STA-005")

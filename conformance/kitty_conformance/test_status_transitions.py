@@ -17,7 +17,8 @@ from pytest_kitty.scenarios import Finding, inconclusive
 
 from .kept import kept_since, somewhere
 from .lane_table import BOARD, EveryLane, VectorEdge, edges, legal_targets, satisfied, violations
-from .world import World, Worlds, told
+from .starts import startable
+from .world import World, Worlds, another_process, told
 
 GUARDED = [edge for edge in edges() if edge.guard not in ("none", "ready_for_review")]
 
@@ -68,6 +69,34 @@ def test_a_no_op_reports_no_event(worlds: Worlds, spelling: str) -> None:
             f"WP01 was in_progress already; reported event {outcome.value.get('event_id')}, added {added or 'nothing'}",
         )
     world.untouched(mark, "a request for the lane in force was answered")
+
+
+@pytest.mark.kitty_clause("STA-001")
+@pytest.mark.parametrize("lane", ["planned", "blocked", "for_review", "done"])
+def test_a_no_op_in_any_lane_writes_nothing(worlds: Worlds, lane: str) -> None:
+    """A request for the lane in force writes nothing where nobody holds the work package either."""
+    world = worlds({"WP01": lane, "WP02": "planned"})
+    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
+    mark = world.mark()
+    outcome = world.answered(world.transition("WP01", lane))
+    if outcome.ok:
+        claims = outcome.value.get("changed") or outcome.value.get("event_id")
+        world.check(not claims, Finding.NO_OP_CLAIMS_EVENT, f"WP01 was {lane} already; reported: {dict(outcome.value)}")
+    world.untouched(mark, "a request for the lane in force was answered")
+
+
+@pytest.mark.kitty_clause("STA-001")
+def test_an_edge_taken_twice_is_two_events(worlds: Worlds) -> None:
+    """A work package goes the same way again: that is another event, with an id of its own."""
+    world = worlds({"WP01": "in_progress"})
+    events: list[str] = []
+    for to in ("blocked", "in_progress", "blocked", "in_progress"):
+        mark = world.mark()
+        outcome = world.answered(world.transition("WP01", to, reason="waiting"))
+        if not outcome.ok:
+            world.fail(Finding.LEGAL_REFUSED, f"WP01 -> {to}, {len(events)} moves before it: {outcome}")
+        events.append(world.moved(mark, outcome, "WP01", to)["event_id"])
+    world.check(len(set(events)) == 4, Finding.ROW_DUPLICATED, f"four moves, and these events: {events}")
 
 
 @pytest.mark.kitty_clause("STA-001")
@@ -194,6 +223,43 @@ def test_an_unreadable_log_is_diagnosed_and_left_alone(worlds: Worlds, damage: s
     changes = [change for change in before.changes() if not (change.startswith("added") and change.endswith(".lock"))]
     world.check(not changes, Finding.REFUSAL_CHANGED_STATE, f"it failed, and {', '.join(changes)}")
     world.diagnosed(diagnostic, "WP01", "claimed")
+
+
+@pytest.mark.kitty_clause("STA-003")
+def test_a_failure_locks_nobody_out(worlds: Worlds) -> None:
+    """A session that failed lives on: once the log is whole again, another process moves the work package."""
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    world.moved(world.mark(), world.transition("WP02", "claimed"), "WP02", "claimed")
+    healthy = world.log.read_bytes()
+    _damage(world, "corrupt line")
+    world.declined(world.transition("WP01", "claimed"), "a line of the log is corrupt", Finding.DAMAGE_ACCEPTED)
+    world.mission.log.rewrite(healthy)
+    world.commit()
+    variable = world.implementation.greeting.lock_variable
+    mark = world.mark()
+    with another_process(world, {variable: "1"} if variable else None) as other:
+        outcome = world.answered(world.transition("WP01", "claimed", of=other))
+    world.check(outcome.ok, Finding.STUCK_AFTER_FAULT, f"another process, after a failure: {outcome}")
+    world.moved(mark, outcome, "WP01", "claimed")
+
+
+@pytest.mark.kitty_clause("STA-003")
+@pytest.mark.parametrize("operation", ["batch", "start"])
+def test_every_writer_leaves_an_unreadable_log_alone(worlds: Worlds, operation: str) -> None:
+    """A batch and a start fail as a transition does: not a byte changed, with code, invariant and remedy."""
+    worlds.needs(Capability.BATCH if operation == "batch" else Capability.START)
+    move = {"work_package": "WP01", "to": "claimed"}
+    twin = startable(worlds, {"WP01": "planned", "WP02": "planned"})
+    asked = twin.batch(move) if operation == "batch" else twin.start("WP01", twin.actor)
+    twin.accepted(asked, f"the twin: a {operation}")
+    world = startable(worlds, {"WP01": "planned", "WP02": "planned"})
+    _damage(world, "corrupt line")
+    mark = world.mark()
+    outcome = world.batch(move) if operation == "batch" else world.start("WP01", world.actor)
+    diagnostic = world.declined(outcome, "the log is damaged", Finding.DAMAGE_ACCEPTED)
+    world.untouched(mark, f"the {operation} failed")
+    missing = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not diagnostic.get(key)]
+    world.check(not missing, Finding.WRONG_DIAGNOSTIC, f"the diagnostic has no {', '.join(missing)}: {outcome}")
 
 
 @pytest.mark.kitty_clause("STA-003")
@@ -387,6 +453,18 @@ def test_what_is_not_there_is_refused(worlds: Worlds) -> None:
     world.check(not changes, Finding.REFUSAL_CHANGED_STATE, f"all were refused, and {', '.join(changes)}")
 
 
+@pytest.mark.kitty_clause("STA-007")
+def test_a_work_package_is_known_by_its_whole_id(worlds: Worlds) -> None:
+    """WP01 is planned and WP010 is not, and the other way round: the longer name is another one (#354)."""
+    for there, asked in (("WP100", "WP10"), ("WP10", "WP100")):
+        world = worlds({there: "planned"})
+        world.moved(world.mark(), world.transition(there, "claimed"), there, "claimed")
+        mark = world.mark()
+        world.declined(world.transition(asked, "claimed"), f"there is {there}, and no {asked}")
+        world.declined(world.transition(asked, "planned"), f"there is {there}, and no {asked}")
+        world.untouched(mark, f"{asked} was refused")
+
+
 # --- STA-009
 
 _TORN = (
@@ -438,6 +516,36 @@ def test_torn_bytes_are_kept_aside(worlds: Worlds, torn: bytes) -> None:
 
 
 @pytest.mark.kitty_clause("STA-009")
+@pytest.mark.parametrize("end", ["torn", "no newline"])
+def test_several_rows_are_glued_to_nothing(worlds: Worlds, end: str) -> None:
+    """A batch behind a torn end, or behind a row without its newline, is as careful as a single row."""
+    worlds.needs(Capability.BATCH)
+    moves = ({"work_package": "WP01", "to": "claimed"}, {"work_package": "WP02", "to": "claimed"})
+    twin = worlds({"WP01": "planned", "WP02": "planned"})
+    twin.accepted(twin.batch(*moves), "a batch of two moves")
+
+    world = worlds({"WP01": "planned", "WP02": "planned"})
+    before = world.rows()
+    if end == "torn":
+        world.mission.log.raw(_TORN[0])
+    else:
+        world.mission.log.rewrite(world.log.read_bytes().removesuffix(b"\n"))
+    world.commit()
+    mark, files = world.mark(), mark_tree(world.mission.root)
+    outcome = world.answered(world.batch(*moves))
+    if not outcome.ok:
+        world.untouched(mark, "the batch was refused")
+        return
+    ids = [row.get("event_id") for row in world.rows()]
+    lost = [row["event_id"] for row in before if row["event_id"] not in ids]
+    world.check(not lost, Finding.GLUED_LINE, f"{len(lost)} rows that were there cannot be read any more")
+    missing = [one["event_id"] for one in outcome.value["transitions"] if one["event_id"] not in ids]
+    world.check(not missing, Finding.GLUED_LINE, f"{len(missing)} rows that were reported cannot be read")
+    if end == "torn":
+        world.check(kept_since(world, files, _TORN[0]), Finding.BYTES_LOST, "the torn bytes are in no file any more")
+
+
+@pytest.mark.kitty_clause("STA-009")
 def test_a_missing_newline_costs_no_row(worlds: Worlds) -> None:
     """The last row is whole but for its newline: it stays a row, and the new one is another."""
     twin = worlds({"WP01": "planned"})
@@ -486,6 +594,36 @@ def test_reading_changes_nothing(worlds: Worlds) -> None:
         world.run(State(root=root, mission=slug))
     changes = [*files.changes(ignore=[".git"], directories=False), *repository.changes()]
     world.check(not changes, Finding.READ_CHANGED_STATE, f"nothing was written, and {', '.join(changes)}")
+
+
+@pytest.mark.kitty_clause("STA-010")
+@pytest.mark.reads_only
+def test_reading_leaves_a_stale_snapshot(worlds: Worlds) -> None:
+    """The snapshot is older than the log, and is that afterwards: it is not made anew for who only looks."""
+    world = worlds({"WP01": "claimed", "WP02": "planned"})
+    stale = b'{"event_count": 0, "work_packages": {"WP01": {"lane": "planned"}}}\n'
+    world.snapshot_path.write_bytes(stale)
+    world.commit()
+    before = mark_tree(world.mission.root)
+    lanes = world.lanes(world.state())
+    world.check(lanes.get("WP01") == "claimed", Finding.LANE_DISAGREES, f"WP01 is claimed; it says {lanes}")
+    world.events()
+    changes = before.changes(ignore=[".git"], directories=False)
+    world.check(not changes, Finding.READ_CHANGED_STATE, f"nothing was written, and {', '.join(changes)}")
+
+
+@pytest.mark.kitty_clause("STA-010")
+@pytest.mark.reads_only
+def test_reading_creates_no_mission(worlds: Worlds) -> None:
+    """Who asks for a mission that is not there gets no directory for it."""
+    world = worlds({"WP01": "claimed"})
+    lanes = world.lanes(world.state())
+    world.check(lanes.get("WP01") == "claimed", Finding.LANE_DISAGREES, f"WP01 is claimed; it says {lanes}")
+    root, slug = str(world.mission.root), "nowhere-01ABCDEF"
+    for request in (Open(root=root, mission=slug), State(root=root, mission=slug)):
+        world.answered(world.ask(request))
+    made = world.mission.directory.with_name(slug)
+    world.check(not made.exists(), Finding.READ_CHANGED_STATE, f"nothing was written, and {made.name} is there")
 
 
 @pytest.mark.kitty_clause("STA-010")
