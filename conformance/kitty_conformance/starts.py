@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from kitty_reliability.formats.instants import instant
@@ -16,7 +17,18 @@ from pytest_kitty.scenarios import Finding
 
 from .world import World, Worlds, another_process, names_actor, told
 
-__all__ = ["at_once", "chain", "conflict", "converges", "lane_rows", "no_lane_row", "shown", "startable", "started"]
+__all__ = [
+    "at_once",
+    "chain",
+    "conflict",
+    "converges",
+    "give_inputs",
+    "lane_rows",
+    "no_lane_row",
+    "shown",
+    "startable",
+    "started",
+]
 
 _INPUTS = ("spec", "plan", "tasks")
 
@@ -26,7 +38,12 @@ def startable(worlds: Worlds, work_packages: Mapping[str, Any], **options: Any) 
     names = sorted(work_packages)
     lanes = {f"lane-{chr(ord('a') + number)}": [name] for number, name in enumerate(names)}
     world = worlds(work_packages, lane_manifest=lanes, **options)
-    directory = world.mission.directory
+    give_inputs(world.mission.directory)
+    return world
+
+
+def give_inputs(directory: Path) -> None:
+    """Write the analysis of a mission, and what it was made from, beside it."""
     for name in ("spec", "plan"):
         (directory / f"{name}.md").write_bytes(f"# {name}\n".encode())
     inputs = "".join(
@@ -37,7 +54,6 @@ def startable(worlds: Worlds, work_packages: Mapping[str, Any], **options: Any) 
         "---\nartifact_type: spec-kitty.analysis-report\ninput_artifacts:\n"
         f"{inputs}  charter:\n    path:\n    sha256:\n---\n# Analysis\n".encode()
     )
-    return world
 
 
 def at_once(world: World, requests: Sequence[Request]) -> list[Outcome]:

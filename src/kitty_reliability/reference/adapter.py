@@ -19,6 +19,7 @@ from .claims import Claims
 from .commands import arguments_for, printable
 from .locations import lock_path
 from .merging import Merger
+from .prompts import PROMPT_KINDS, Prompts
 from .workflow import Moved, Workflow
 
 __all__ = ["Reference", "outcome_of"]
@@ -37,6 +38,8 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.BATCH,
         protocol.Capability.START,
         protocol.Capability.RECOVER,
+        protocol.Capability.PROMPT,
+        protocol.Capability.DISPATCH,
     }
 )
 
@@ -53,6 +56,7 @@ class Reference:
     workflow_class: type[Workflow] = Workflow
     merger_class: type[Merger] = Merger
     claims_class: type[Claims] = Claims
+    prompts_class: type[Prompts] = Prompts
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -65,6 +69,7 @@ class Reference:
         self.profile = profile
         self.workflow = self.workflow_class(profile, lock_seconds=_lock_seconds())
         self.claims = self.claims_class(self.workflow)
+        self.prompts = self.prompts_class(self.workflow)
 
     def answer(self, request: protocol.Request) -> Outcome:
         """Return the outcome of ``request``."""
@@ -92,6 +97,7 @@ class Reference:
                 typical_seconds=self.typical_seconds,
                 lock_seconds=self.workflow.lock_seconds,
                 lock_variable=_LOCK_VARIABLE,
+                prompt_kinds=list(PROMPT_KINDS),
             )
         )
 
@@ -195,6 +201,16 @@ class Reference:
                 files=[] if repaired.file is None else [str(repaired.file)],
             )
         )
+
+    def prompt(self, request: protocol.Prompt) -> Outcome:
+        """Write a prompt."""
+        written = self.prompts.write(request)
+        return Outcome.success(protocol.PromptAnswer(path=written.prompt_path, metadata=written.as_dict()))
+
+    def dispatch(self, request: protocol.Dispatch) -> Outcome:
+        """Compare a prompt with what is asked for."""
+        self.prompts.dispatch(request)
+        return Outcome.success(protocol.DispatchAnswer(prompt_path=request.prompt_path))
 
     def surface(self, request: protocol.Surface) -> Outcome:
         """Name the command that does the inner request."""

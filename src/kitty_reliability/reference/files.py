@@ -37,9 +37,9 @@ def cut(path: Path, size: int) -> None:
         os.close(descriptor)
 
 
-def write_exclusively(path: Path, data: bytes) -> None:
+def write_exclusively(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a new file and wait until the disk has it; FileExistsError when there is one."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW, mode)
     try:
         try:
             _write_all(descriptor, data)
