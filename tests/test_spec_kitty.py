@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from kitty_reliability.formats.prompts import PROMPT_FIELDS, encode_prompt_values
 from kitty_reliability.implementations import released
 from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.protocol import (
+    Dispatch,
     Events,
     Materialize,
     Open,
     OutcomeKind,
+    Prompt,
     Start,
     State,
     Surface,
@@ -256,7 +259,7 @@ def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_hello_and_open(bench: Bench) -> None:
     session = bench.printing()
     assert session.greeting.version == "9.8.7"
-    assert session.greeting.capabilities == {"write", "snapshot", "start", "surface", "commit", "merge_logs"}
+    assert session.greeting.capabilities == {"write", "snapshot", "start", "surface", "commit", "merge_logs", "prompt"}
     opened = session.ask(Open(root=str(bench.root), mission="demo"))
     assert opened.value["mission_id"] is None
     (bench.mission / "meta.json").write_text('{"mission_id": "M"}', encoding="utf-8")
@@ -365,3 +368,31 @@ def test_a_start_that_the_command_cannot_be_asked_for_is_unsupported(bench: Benc
     named = session.ask(Surface(request=_start(bench), format="text"))
     assert named.value["argv"][1:4] == ["agent", "action", "implement"]
     assert named.value["cwd"] == str(bench.root)
+
+
+def test_a_prompt_is_the_one_that_the_text_names(bench: Bench, tmp_path: Path) -> None:
+    request = Prompt(root=str(bench.root), mission="demo", work_package="WP01", actor="rev", temporary=str(tmp_path))
+    path = tmp_path / "a prompt.md"
+    values = dict.fromkeys(PROMPT_FIELDS, "x")
+    path.write_bytes(encode_prompt_values(values, "Review it.\n"))
+    outcome = bench.printing(stdout=f"Read it:\n    cat {path}\n").ask(request)
+    assert outcome.ok, outcome
+    assert outcome.value == {"path": str(path), "metadata": values}
+    path.unlink()
+    session = bench.printing(stdout=f"    cat {path}\n")
+    assert session.ask(request).value["metadata"] == {}
+    named = session.ask(Surface(request=request, format="text"))
+    assert named.value["env"]["TMPDIR"] == str(tmp_path)
+    assert bench.printing(0, "done\n").ask(request).kind is OutcomeKind.GARBLED
+    assert bench.printing(1, "Error: held by 'bob'\n").ask(request).kind is OutcomeKind.FAILED
+
+
+def test_a_prompt_that_the_command_cannot_be_asked_for_is_unsupported(bench: Bench) -> None:
+    session = bench.printing()
+    where = {"root": str(bench.root), "mission": "demo", "work_package": "WP01"}
+    for request in (
+        Prompt(**where, kind="implement"),
+        Prompt(**where, lane_worktree="/x"),
+        Dispatch(**where, prompt_path="/x"),
+    ):
+        assert session.ask(request).kind is OutcomeKind.UNSUPPORTED

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from kitty_reliability.formats.prompts import PromptFormatError, read_prompt
 from kitty_reliability.formats.quiet import GIT_CONFIG, private
 
 from .base import Implementation, checked_answer
@@ -23,6 +24,7 @@ from .processes import clean_environment, end_processes_with, run_to_end
 from .protocol import (
     PROTOCOL_VERSION,
     Capability,
+    Dispatch,
     Hello,
     HelloAnswer,
     Materialize,
@@ -32,6 +34,8 @@ from .protocol import (
     OpenAnswer,
     Outcome,
     OutcomeKind,
+    Prompt,
+    PromptAnswer,
     Request,
     Start,
     StartAnswer,
@@ -59,6 +63,8 @@ _RULE: Final = re.compile(
 )
 #: What the text of ``action`` says of a start, the last thing it says counts.
 _STARTED: Final = re.compile(r"(?P<claimed>Claimed) (?P<wp>WP\w+)|(?P<held>WP\w+) is already in lane: (?P<lane>\w+)")
+#: How ``action review`` names the prompt that it wrote.
+_PROMPT: Final = re.compile(r"^[ \t]+cat (?P<path>\S.*?)[ \t]*$", re.MULTILINE)
 #: What ``emit`` lists under its options, by executable: it takes seconds to ask and never changes.
 _flags_of: dict[Path, frozenset[str]] = {}
 
@@ -153,11 +159,17 @@ class SpecKitty(Implementation):
                 if isinstance(argv, str):
                     return Outcome.unsupported(argv)
                 cwd = getattr(request.request, "root", ".")
-                return Outcome.success(SurfaceAnswer(argv=argv, env=self._own, cwd=cwd))
+                return Outcome.success(SurfaceAnswer(argv=argv, env={**self._own, **_place(request.request)}, cwd=cwd))
             case MergeLogs():
                 return self._merge_logs(request, limit)
             case Start():
                 return self._start(request, limit)
+            case Prompt():
+                return self._prompt(request, limit)
+            case Dispatch():
+                return Outcome.unsupported(
+                    "the prompt is compared inside the command that writes it; no command is given one"
+                )
             case Transition() | State() | Materialize():
                 pass
             case _:
@@ -180,17 +192,9 @@ class SpecKitty(Implementation):
 
     def _start(self, request: Start, limit: float) -> Outcome:
         """Start by ``action``, which prints text only: it says what it claimed, and nothing of events."""
-        argv = self._argv(request, "text")
-        if isinstance(argv, str):
-            return Outcome.unsupported(argv)
-        run = self._run(argv, request.root, limit)
-        if run.exit_status:
-            # The reason ends what stands on stdout; it must not be lost behind the rest of it, and warnings on stderr.
-            reason = run.stdout[max(run.stdout.rfind("Error:"), 0) :]
-            run = dataclasses.replace(run, stderr=f"{reason}\n{run.stderr}", stdout="")
-        trouble = _broken(run, limit) or _declined(run)
-        if trouble is not None:
-            return trouble
+        run = self._action(request, limit)
+        if isinstance(run, Outcome):
+            return run
         said = list(_STARTED.finditer(run.stdout))
         if not said:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a claim")
@@ -203,6 +207,32 @@ class SpecKitty(Implementation):
             holder=request.actor,
         )
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
+
+    def _prompt(self, request: Prompt, limit: float) -> Outcome:
+        """Have a review prompt written by ``action review``, which names it; what it says of itself is in the file."""
+        run = self._action(request, limit)
+        if isinstance(run, Outcome):
+            return run
+        named = [match["path"] for match in _PROMPT.finditer(run.stdout)]
+        if not named:
+            return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a prompt")
+        try:
+            metadata = read_prompt(Path(named[-1])).metadata.as_dict()
+        except PromptFormatError:
+            metadata = {}
+        return run.outcome(OutcomeKind.OK, PromptAnswer(path=named[-1], metadata=metadata).model_dump(mode="json"))
+
+    def _action(self, request: Start | Prompt, limit: float) -> _Run | Outcome:
+        """Run ``action``; return what became of it when it did not end well."""
+        argv = self._argv(request, "text")
+        if isinstance(argv, str):
+            return Outcome.unsupported(argv)
+        run = self._run(argv, request.root, limit, _place(request))
+        if run.exit_status:
+            # The reason ends what stands on stdout; it must not be lost behind the rest of it, and warnings on stderr.
+            reason = run.stdout[max(run.stdout.rfind("Error:"), 0) :]
+            run = dataclasses.replace(run, stderr=f"{reason}\n{run.stderr}", stdout="")
+        return _broken(run, limit) or _declined(run) or run
 
     def _hello(self, limit: float) -> Outcome:
         run = self._run([str(self._executable), "--version"], str(self._private), limit)
@@ -226,6 +256,7 @@ class SpecKitty(Implementation):
                     Capability.SURFACE,
                     Capability.COMMIT,
                     Capability.MERGE_LOGS,
+                    Capability.PROMPT,
                 }
             ),
             typical_seconds=max(3.0, round(run.seconds, 1)),
@@ -262,6 +293,14 @@ class SpecKitty(Implementation):
                 if request.process_id is not None or request.process_started is not None:
                     return "action has no option for the process that will hold it"
                 words = ["action", request.kind, request.work_package, f"--agent={request.actor}"]
+            case Prompt():
+                if form == "json":
+                    return "action review prints text only"
+                if request.kind != "review":
+                    return f"no command writes a prompt of kind {request.kind} and names it"
+                if request.lane_worktree is not None:
+                    return "action review has no option for the worktree"
+                words = ["action", "review", request.work_package, f"--agent={request.actor}"]
             case Transition():
                 options = _options(request)
                 flags = self._flags()
@@ -302,11 +341,13 @@ class SpecKitty(Implementation):
     def _note(self, process_id: int) -> None:
         self._process_id = process_id
 
-    def _run(self, argv: list[str], directory: str, limit: float) -> _Run:
+    def _run(self, argv: list[str], directory: str, limit: float, environment: Mapping[str, str] | None = None) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
         try:
             full = [*self._wrapper, *argv]
-            done = run_to_end(full, clean_environment(self._own), directory, limit, started=self._note)
+            done = run_to_end(
+                full, clean_environment({**self._own, **(environment or {})}), directory, limit, started=self._note
+            )
         except OSError as error:
             return _Run(argv, 127, "", f"cannot be started: {error}", 0.0)
         return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds)
@@ -317,6 +358,12 @@ def _is_an_argument(word: str) -> bool:
         return b"\0" not in os.fsencode(word)
     except UnicodeEncodeError:
         return False
+
+
+def _place(request: object) -> dict[str, str]:
+    """Return the variable that says where prompts go."""
+    temporary = request.temporary if isinstance(request, Prompt) else None
+    return {} if temporary is None else {"TMPDIR": temporary}
 
 
 def _open(request: Open) -> Outcome:
