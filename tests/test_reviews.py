@@ -291,6 +291,18 @@ def test_a_directory_of_the_name_is_no_artifact(made: Mission) -> None:
     assert list(cycles(path.parent)) == [1]
 
 
+def test_a_link_to_nowhere_is_the_latest_and_cannot_be_read(made: Mission) -> None:
+    latest = write_review(made, "WP01").path.with_name("review-cycle-7.md")
+    try:
+        latest.symlink_to("nowhere")
+    except OSError:
+        pytest.skip("no symbolic links here")
+
+    assert latest_cycle(latest.parent) == latest
+    with pytest.raises(ReviewFormatError, match="unreadable"):
+        read_artifact(latest)
+
+
 @pytest.mark.parametrize("name", SIBLINGS)
 def test_a_sibling_is_never_the_latest(made: Mission, name: str) -> None:
     path = write_review(made, "WP01").path

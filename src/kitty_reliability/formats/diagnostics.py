@@ -124,6 +124,15 @@ TABLE: Final[dict[str, Entry]] = _entries(
     # --- the commit after the append
     ("COMMIT_REFUSED", "STA-006", "git did not commit: {problem}; {stands}",
      "mend what git names, then repeat the transition"),
+    # --- what a reviewer looks at
+    ("DIFF_LANE_UNKNOWN", "RPM-003", "{work_package_id} has no lane with a branch of its own; lanes that have it: {lanes}",
+     "give it one lane in lanes.json of {mission_slug}; a branch is not guessed"),
+    ("DIFF_RECORD_UNREADABLE", "RPM-003", "{problem}", "restore the record, or write it anew; a branch is not guessed"),
+    ("DIFF_REF_MISSING", "DIF-004", "{role} {ref!r} is no branch of the repository",
+     "fetch or restore the branch, or correct its name in the lane manifest or workspace context; nothing stands in for it"),
+    ("DIFF_REF_AMBIGUOUS", "DIF-004", "{role} {ref!r} is a branch and a tag", "rename or delete the tag"),
+    ("DIFF_START_UNKNOWN", "DIF-004", "nothing tells where {ref!r} began: its own commits do not meet those of {base_ref!r}",
+     "record the lane's base_commit in its workspace context"),
     # --- files that can be derived again
     ("SNAPSHOT_UNREADABLE", "LOG-011", "{path} is no snapshot: {problem}", "write it anew from the log: {command}"),
     # --- prompts

@@ -61,7 +61,8 @@ def cycles(directory: Path) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in directory.iterdir() if directory.is_dir() else ():
         number = cycle_number(path.name)
-        if number is not None and path.is_file():
+        # A link to nowhere is an artifact that cannot be read, not one that is not there (RAC-006).
+        if number is not None and not path.is_dir():
             found[number] = path
     return dict(sorted(found.items()))
 

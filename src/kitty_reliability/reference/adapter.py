@@ -17,6 +17,7 @@ from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 
 from .claims import Claims
 from .commands import arguments_for, printable
+from .diffs import Diffs
 from .locations import lock_path
 from .merging import Merger
 from .prompts import PROMPT_KINDS, Prompts
@@ -40,6 +41,7 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.RECOVER,
         protocol.Capability.PROMPT,
         protocol.Capability.DISPATCH,
+        protocol.Capability.DIFF,
     }
 )
 
@@ -57,6 +59,7 @@ class Reference:
     merger_class: type[Merger] = Merger
     claims_class: type[Claims] = Claims
     prompts_class: type[Prompts] = Prompts
+    diffs_class: type[Diffs] = Diffs
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -211,6 +214,23 @@ class Reference:
         """Compare a prompt with what is asked for."""
         self.prompts.dispatch(request)
         return Outcome.success(protocol.DispatchAnswer(prompt_path=request.prompt_path))
+
+    def diff(self, request: protocol.Diff) -> Outcome:
+        """Say which commands show the changes of a work package's lane."""
+        paths = self.workflow.find(request.root, request.mission)
+        diffs = self.diffs_class(paths, request.work_package)
+        refs = diffs.refs()
+        commands = diffs.commands(refs)
+        return Outcome.success(
+            protocol.DiffAnswer(
+                base_ref=refs.base_ref,
+                mission_branch=refs.mission_branch,
+                lane_branch=refs.lane_branch,
+                cwd=str(paths.root),
+                commands=commands,
+                lines=[diffs.line(argv) for argv in commands],
+            )
+        )
 
     def surface(self, request: protocol.Surface) -> Outcome:
         """Name the command that does the inner request."""
