@@ -230,7 +230,7 @@ def test_the_checkout_it_is_asked_from_decides_nothing(worlds: Worlds) -> None:
     """The main checkout is on a branch of no concern, at the lane's own first commit (#3124)."""
     scene = _scene(worlds)
     scene.work()
-    scene.made.git("checkout", "--quiet", "-b", "unrelated")
+    scene.made.git("branch", "unrelated", f"{scene.built.lane('lane-a').branch}~1")
     scene.move("unrelated")
     scene.made.git("checkout", "--quiet", "unrelated")
     scene.shows()
