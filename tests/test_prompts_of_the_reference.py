@@ -170,8 +170,13 @@ def test_a_disk_that_writes_something_else_is_told(desk: Desk, monkeypatch: pyte
 def test_twenty_prompts_of_a_work_package_are_kept(desk: Desk) -> None:
     other = desk.written(work_package="WP02")
     paths = [desk.written() for _ in range(25)]
-    assert {path for path in paths if path.exists()} == set(paths[5:])
+    assert all(path.exists() for path in paths)
+    for age, path in enumerate([*reversed(paths), other]):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    newest = desk.written()
+    assert {path for path in paths if path.exists()} == set(paths[6:])
     assert other.exists()
+    assert newest.exists()
 
 
 def test_the_newest_stays_when_the_clock_went_back(desk: Desk) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ PROMPT_KINDS: Final = ("review", "implement")
 
 #: How many prompts of a work package are kept.
 _KEPT: Final = 20
+#: A prompt that was written in the last hour is never removed.
+_YOUNG_NS: Final = 3600 * 10**9
 _BODIES: Final = {
     "review": "# Review {wp}\n\n{actor}: look at the changes of {wp} in {worktree} and say whether it is done.\n",
     "implement": "# Implement {wp}\n\n{actor}: do the work of {wp} in {worktree}.\n",
@@ -219,16 +222,17 @@ class Prompts:
             raise diagnostic("PROMPT_READBACK_FAILED", path=str(path), problem=problem)
 
     def _prune(self, path: Path) -> None:
-        """Remove all but the newest prompts of this work package; what was just written is the newest."""
-        found = []
+        """Remove old prompts of this work package beyond the newest; what somebody may still be about to read stays."""
+        found, young = [], time.time_ns() - _YOUNG_NS
         for other in path.parent.glob("*.md"):
             # Another process may remove the same ones.
             with contextlib.suppress(OSError):
                 if other != path:
                     found.append((other.lstat().st_mtime_ns, other))
-        for _, other in sorted(found, reverse=True)[_KEPT - 1 :]:
+        for modified, other in sorted(found, reverse=True)[_KEPT - 1 :]:
             with contextlib.suppress(OSError):
-                other.unlink()
+                if modified < young:
+                    other.unlink()
 
 
 def _references(paths: MissionPaths, mission_id: str | None, package: str) -> tuple[Path, str, str, str]:
