@@ -24,6 +24,7 @@ from kitty_reliability.implementations.protocol import (
     Diff,
     Dispatch,
     Events,
+    Guard,
     Hello,
     Materialize,
     MergeLogs,
@@ -31,11 +32,13 @@ from kitty_reliability.implementations.protocol import (
     Open,
     Outcome,
     OutcomeKind,
+    Preflight,
     Prompt,
     Recover,
     Repair,
     Reply,
     Request,
+    Signoff,
     Start,
     State,
     Surface,
@@ -88,6 +91,10 @@ REQUESTS: list[Request] = [
     Dispatch(root="/r", mission="m", work_package="WP01", prompt_path="/p.md", requested={"base_ref": "x"}),
     Diff(root="/r", mission="m", work_package="WP01"),
     Surface(request=MergeLogs(base="%O", ours="%A", theirs="%B")),
+    Guard(root="/r"),
+    Preflight(root="/r", mission="m", publish=True),
+    Signoff(root="/r", mission="m"),
+    Surface(request=Guard(root="/r")),
 ]
 
 hypothesis_profile = hypothesis_settings(deadline=None, database=None, derandomize=True, max_examples=200)

@@ -96,6 +96,9 @@ class Accept(_Null):
                 **dict.fromkeys(("base_ref", "mission_branch", "lane_branch", "cwd"), "/"),
                 "commands": [["true"]],
             },
+            "guard": {"outcome": "allowed"},
+            "preflight": {"blocked": False, "state": "in_sync", "target_branch": "main", "ahead": 0, "behind": 0},
+            "signoff": {"blocked": False, "reviews": []},
         }
         return Outcome(protocol.OutcomeKind.OK, answers[request.operation])
 

@@ -29,6 +29,8 @@ __all__ = [
     "DispatchAnswer",
     "Events",
     "EventsAnswer",
+    "Guard",
+    "GuardAnswer",
     "Hello",
     "HelloAnswer",
     "Materialize",
@@ -40,6 +42,8 @@ __all__ = [
     "OpenAnswer",
     "Outcome",
     "OutcomeKind",
+    "Preflight",
+    "PreflightAnswer",
     "Prompt",
     "PromptAnswer",
     "Recover",
@@ -48,6 +52,8 @@ __all__ = [
     "RepairAnswer",
     "Reply",
     "Request",
+    "Signoff",
+    "SignoffAnswer",
     "Start",
     "StartAnswer",
     "State",
@@ -93,6 +99,14 @@ class Capability(StrEnum):
     DISPATCH = "dispatch"
     #: It says how the changes of a work package are looked at (``diff``).
     DIFF = "diff"
+    #: It judges what is staged in a checkout by the active work package (``guard``).
+    GUARD = "guard"
+    #: Its commands report to a hosted service once the local change is durable (SYN).
+    SYNC = "sync"
+    #: It compares the target branch with its upstream before anything is merged or published (``preflight``).
+    PREFLIGHT = "preflight"
+    #: It says whether the latest reviews allow a mission to ship (``signoff``).
+    SIGNOFF = "signoff"
     #: It has a command of its own, whose exit status and output count (``surface``).
     SURFACE = "surface"
 
@@ -255,11 +269,53 @@ class Diff(_MissionRequest):
     work_package: str
 
 
+class Guard(_Value):
+    """Judge what is staged in a checkout by the work package that is active in its lane (OWN). Changes nothing.
+
+    As a ``surface`` it is the command of a pre-commit hook: no arguments but those named here, exit status 1 to block.
+    """
+
+    operation: Literal["guard"] = "guard"
+    #: Absolute path of the checkout, or of a directory in it. Mission and lane follow from it.
+    root: str
+
+
+class Preflight(_MissionRequest):
+    """Compare the local target branch with its upstream, before merge and ship (MSP). Changes nothing.
+
+    With ``publish`` the remote itself is asked first, so that no old tracking ref decides (MSP-008).
+    """
+
+    operation: Literal["preflight"] = "preflight"
+    publish: bool = False
+
+
+class Signoff(_MissionRequest):
+    """Say whether the latest review of each approved and done work package allows to ship (RAC). Changes nothing."""
+
+    operation: Literal["signoff"] = "signoff"
+
+
 class Surface(_Value):
     """Return the command that does ``request``; the runner runs it."""
 
     operation: Literal["surface"] = "surface"
-    request: Transition | State | Materialize | Batch | Start | Recover | MergeLogs | Repair | Prompt | Dispatch | Diff
+    request: (
+        Transition
+        | State
+        | Materialize
+        | Batch
+        | Start
+        | Recover
+        | MergeLogs
+        | Repair
+        | Prompt
+        | Dispatch
+        | Diff
+        | Guard
+        | Preflight
+        | Signoff
+    )
     format: Literal["json", "text"] = "json"
 
 
@@ -279,6 +335,9 @@ Request = (
     | Prompt
     | Dispatch
     | Diff
+    | Guard
+    | Preflight
+    | Signoff
 )
 
 #: Validates a request, from Python values or from JSON.
@@ -307,6 +366,12 @@ class HelloAnswer(_Value):
     needs_repository: bool = False
     #: Every kind of prompt that it writes (RPM-009).
     prompt_kinds: list[str] = ["review"]
+    #: The environment variable that holds the address of its hosted service, where it has one (SYN).
+    sync_variable: str | None = None
+    #: The longest that the final sync delays a command, in seconds (SYN-009).
+    sync_seconds: float = 10.0
+    #: The key of its JSON output that holds the diagnostics of sync; None when they are on stderr alone (SYN-002).
+    sync_field: str | None = None
 
 
 class OpenAnswer(_Value):
@@ -402,6 +467,77 @@ class DiffAnswer(_Value):
     lines: list[str] = []
 
 
+class GuardAnswer(_Value):
+    """What the guard came to, and by which work package.
+
+    A finding is a diagnostic with ``diagnostic_code`` and ``message``; one about a file names it as ``file``.
+    """
+
+    outcome: Literal["allowed", "scope_violation", "stale_or_ambiguous_context"]
+    #: What blocks the commit; empty when it is allowed.
+    findings: list[dict[str, Any]] = []
+    #: What is reported and blocks nothing, such as a cached work package that is not the active one.
+    warnings: list[dict[str, Any]] = []
+    mission_slug: str | None = None
+    work_package_id: str | None = None
+    lane_id: str | None = None
+    #: Where the active work package was read, such as ``canonical_status``.
+    context_source: str | None = None
+    owned_files: list[str] = []
+
+
+class PreflightAnswer(_Value):
+    """How the target branch stands to its upstream, whether that blocks, and what to do about it.
+
+    A finding has ``diagnostic_code``, ``message``, ``branch_or_work_package``, ``violated_invariant`` and
+    ``remediation`` (MSP-003).
+    """
+
+    blocked: bool
+    state: Literal["in_sync", "ahead", "behind", "diverged", "no_tracking_branch", "missing_branch", "unknown"]
+    target_branch: str
+    tracking_branch: str | None = None
+    #: Commits that only the target has, and that only its upstream has; None when they cannot be counted.
+    ahead: int | None = None
+    behind: int | None = None
+    findings: list[dict[str, Any]] = []
+    #: The branch for a pull request that holds the mission's own changes and nothing else (MSP-004).
+    focused_branch: str | None = None
+    #: Commands that make it, run in this order in ``cwd``, each as words and as a line to paste into a shell.
+    commands: list[list[str]] = []
+    lines: list[str] = []
+    cwd: str | None = None
+
+
+class ReviewStanding(_Value):
+    """What the latest artifact and the latest event say about one work package."""
+
+    work_package_id: str
+    lane: str | None
+    #: The artifact with the highest number, relative to the repository (RAC-003); None where there is none.
+    artifact_path: str | None = None
+    #: ``approved``, ``rejected``; None where there is none or it cannot be read (RAC-006).
+    artifact_verdict: str | None = None
+    #: ``approved``, ``changes_requested``; None where no event says.
+    event_verdict: str | None = None
+    #: A complete override stands (RAC-005).
+    overridden: bool = False
+
+
+class SignoffAnswer(_Value):
+    """Whether the mission may ship, the standing of every work package, and a finding for each that blocks (RAC-007).
+
+    A finding has ``diagnostic_code``, ``message``, ``mission_slug``, ``branch_or_work_package``,
+    ``latest_review_cycle_path``, ``latest_review_cycle_verdict``, ``violated_invariant`` and ``remediation``.
+    """
+
+    blocked: bool
+    reviews: list[ReviewStanding]
+    findings: list[dict[str, Any]] = []
+    #: What is reported and blocks nothing, such as a verdict that the profile does not go by (RAC-004).
+    warnings: list[dict[str, Any]] = []
+
+
 class StateAnswer(_Value):
     """Which lane each work package is in; None where no transition says."""
 
@@ -461,6 +597,9 @@ ANSWERS: Final[dict[str, type[_Value]]] = {
     "prompt": PromptAnswer,
     "dispatch": DispatchAnswer,
     "diff": DiffAnswer,
+    "guard": GuardAnswer,
+    "preflight": PreflightAnswer,
+    "signoff": SignoffAnswer,
 }
 
 
