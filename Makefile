@@ -18,7 +18,7 @@ BIN := .venv/bin
 endif
 READY := .venv/.ready
 
-.PHONY: conformance test lint types contracts benchmark docs picture clean
+.PHONY: conformance test lint types contracts benchmark certificate docs picture clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; say which: make PYTHON=python3.12 ..."; exit 3; }
@@ -47,6 +47,9 @@ contracts: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks -o addopts= --benchmark-only -p no:randomly -p no:xdist
+
+certificate: $(READY)
+	$(BIN)/python docs/certificate.py
 
 docs: $(READY)
 	$(BIN)/python docs/signatures.py

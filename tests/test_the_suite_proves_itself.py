@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pytest_kitty.scenarios import Finding
 
 ROOT = Path(__file__).parent.parent
 SUITE = ROOT / "conformance" / "kitty_conformance"
+CERTIFICATE = ROOT / "docs" / "certificate.md"
 CLAUSES = tomllib.loads((SUITE / "clauses.toml").read_text(encoding="utf-8"))
 
 
@@ -42,25 +44,29 @@ def verdicts(output: str) -> dict[str, str]:
     return dict(table)
 
 
-@pytest.mark.parametrize("name", NULLS)
-def test_no_clause_holds_for_a_program_that_knows_nothing(name: str) -> None:
-    done = conform(f"null:{name}")
-    found = verdicts(done.stdout)
-    assert found.keys() == CLAUSES.keys(), done.stdout + done.stderr
-    assert "holds" not in found.values()
-    assert done.returncode == 1
-
-
-@pytest.mark.parametrize("name", mutants())
-def test_a_mutant_is_caught_by_its_own_scenario_with_its_own_finding(name: str) -> None:
-    mutant = mutants()[name]
-    done = conform(f"mutant:{name}", "--clause", mutant.clause, only=mutant.scenario)
-    assert done.returncode == 1, f"{mutant.__doc__}\n{done.stdout}{done.stderr}"
-    assert verdicts(done.stdout) == {mutant.clause: "violated"}
-    caught = re.search(
-        rf"^  {mutant.clause} {mutant.scenario}(\[.*\])?\n      {mutant.finding}: ", done.stdout, re.MULTILINE
-    )
-    assert caught, f"{mutant.__doc__}\n{done.stdout}"
+def test_the_certificate_is_one(tmp_path: Path) -> None:
+    """The reference conforms, no null holds a clause, every mutant is caught by its own scenario and finding."""
+    file, table = tmp_path / "certificate.json", tmp_path / "table.md"
+    command = [
+        sys.executable,
+        "-m",
+        "kitty_conformance.command",
+        "certify",
+        "-n",
+        "2",
+        "--json",
+        file,
+        "--table",
+        table,
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    certificate = json.loads(file.read_text(encoding="utf-8"))
+    assert certificate["certified"]
+    assert certificate["reference"] == dict.fromkeys(CLAUSES, "holds")
+    assert certificate["nulls"] == {name: {"held": [], "of": len(CLAUSES)} for name in NULLS}
+    assert {result["name"] for result in certificate["mutants"]} == mutants().keys()
+    assert table.read_text(encoding="utf-8") in CERTIFICATE.read_text(encoding="utf-8"), "run: make certificate"
 
 
 def test_every_clause_has_a_mutant_a_scenario_and_a_promise() -> None:
@@ -92,23 +98,18 @@ def test_the_catalogue_agrees_with_the_contract() -> None:
         assert rows.get(name) == clause["side"], name
 
 
-@pytest.mark.parametrize(
-    "spec", ["reference", "served:reference", "once:{python} -m kitty_reliability.implementations.serve reference"]
-)
-def test_the_reference_conforms(spec: str) -> None:
-    arguments = [] if not spec.startswith("once") else ["--clause", "STA-001", "--clause", "LOG-012"]
-    done = conform(spec.format(python=sys.executable), *arguments)
+def test_the_reference_conforms_as_a_program_in_another_order_and_with_two_workers() -> None:
+    done = run("served:reference", "-n", "2")
     found = verdicts(done.stdout)
-    assert set(found.values()) == {"holds"}, done.stdout + done.stderr
+    assert found == dict.fromkeys(CLAUSES, "holds"), done.stdout + done.stderr
     assert done.returncode == 0
     assert done.stdout.rstrip().splitlines()[-1].endswith("0 violated, 0 undecided, 0 not applicable")
 
 
-def test_the_reference_conforms_in_another_order_and_with_two_workers() -> None:
-    done = run("reference", "-n", "2")
-    found = verdicts(done.stdout)
-    assert found.keys() == CLAUSES.keys(), done.stdout + done.stderr
-    assert set(found.values()) == {"holds"}, done.stdout
+def test_the_reference_conforms_as_a_program_that_is_started_for_each_operation() -> None:
+    spec = f"once:{sys.executable} -m kitty_reliability.implementations.serve reference"
+    done = conform(spec, "--clause", "STA-001", "--clause", "LOG-012")
+    assert verdicts(done.stdout) == {"STA-001": "holds", "LOG-012": "holds"}, done.stdout + done.stderr
     assert done.returncode == 0
 
 

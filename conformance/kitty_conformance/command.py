@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -63,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command == "schema":
         print(schema_text(), end="")
         return CONFORMS
+    if options.command == "certify":
+        return _certify(options)
     ended = os.environ.pop(_ENDED, None)
     if ended is not None:
         status = _run(options, options.implementation[0], given[split + 1 :])
@@ -127,6 +130,8 @@ def run(
     clauses: Sequence[str] = (),
     seed: int | None = None,
     arguments: Sequence[str] = (),
+    plugins: Sequence[object] = (),
+    partly: bool = False,
 ) -> int:
     """Run the suite against the implementation ``spec`` and return the kit's exit status.
 
@@ -135,6 +140,8 @@ def run(
         clauses: ids of the clauses to run; all when empty.
         seed: what slugs and actors are drawn from.
         arguments: more arguments for pytest.
+        plugins: more plugins for pytest.
+        partly: do not ask whether everything was run.
     """
     here = files("kitty_conformance")
     command = [
@@ -142,8 +149,8 @@ def run(
         "-c", str(here / "pytest.ini"), "--rootdir", str(Path.cwd()),
         "-p", "kitty", "-p", "no:cacheprovider", "--pyargs", "kitty_conformance",
         "--kitty-implementation", spec,
-        # The clause table is the summary; and this command had to import the plugin before pytest did.
-        "-rE", "-W", "ignore::pytest.PytestAssertRewriteWarning",
+        # This command had to import the plugin before pytest did.
+        "-W", "ignore::pytest.PytestAssertRewriteWarning",
     ]  # fmt: skip
     if profile:
         command += ["--kitty-profile", profile]
@@ -152,11 +159,36 @@ def run(
     for clause in clauses:
         command += ["--kitty-clause", clause]
     witness = _Witness()
-    status = int(pytest.main([*command, *arguments], plugins=[witness]))
+    status = int(pytest.main([*command, *arguments], plugins=[witness, *plugins]))
     found = _exit_status(status, witness.report)
-    if found in (CONFORMS, UNDECIDED) and not _complete(witness, set(clauses) or _catalogue()):
+    if not partly and found in (CONFORMS, UNDECIDED) and not _complete(witness, set(clauses) or _catalogue()):
         return UNDECIDED
     return found
+
+
+def _certify(options: argparse.Namespace) -> int:
+    from .certificate import certify, clauses
+
+    unknown = sorted(set(options.clause) - clauses().keys())
+    if unknown:
+        print(f"kitty-conform: no scenario of {', '.join(unknown)}", file=sys.stderr)
+        return IN_ERROR
+    certificate = certify(options.clause, jobs=options.jobs)
+    for file, text in (
+        (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
+        (options.table, certificate.table()),
+    ):
+        if file is not None:
+            file.write_text(text, encoding="utf-8")
+    killed = sum(not result.missed for result in certificate.mutants)
+    for fault in certificate.faults:
+        print(fault)
+    held = Counter(certificate.reference.values())[ClauseVerdict.HOLDS]
+    print(f"reference: {held} of {len(certificate.reference)} clauses hold")
+    for name, clauses_held in certificate.nulls.items():
+        print(f"null:{name}: {len(clauses_held)} of {len(certificate.reference)} clauses hold")
+    print(f"mutants: {killed} of {len(certificate.mutants)} killed by their own scenario with their own finding")
+    return VIOLATED if certificate.faults else CONFORMS
 
 
 def _catalogue() -> set[str]:
@@ -210,7 +242,8 @@ def _install(spec: str) -> None:
 
 
 def _pytest_arguments(options: argparse.Namespace) -> list[str]:
-    arguments = ["-q", "--tb=short" if options.details else "--tb=no", "--no-header" if options.quiet else "-q"]
+    # The clause table is the summary.
+    arguments = ["-q", "-rE", "--tb=short" if options.details else "--tb=no", "--no-header" if options.quiet else "-q"]
     if options.jobs:
         # One crash must not lose the rest: each scenario that takes its process along gets the others a new one.
         arguments += ["-n", str(options.jobs), "--max-worker-restart=1000"]
@@ -226,6 +259,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pytest-kitty {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("schema", help="print the JSON Schema of the protocol")
+    certify = commands.add_parser(
+        "certify",
+        help="prove the suite",
+        description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
+    )
+    certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
+    certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
+    certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
+    certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
     command = commands.add_parser("run", help="run the suite", description="Run the suite and print the clause table.")
     command.add_argument(
         "implementation",

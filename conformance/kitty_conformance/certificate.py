@@ -1,0 +1,186 @@
+"""The certificate: the reference conforms, no null holds a clause, every mutant is caught by its own scenario.
+
+It says how sensitive the suite is to the mistakes that are listed, each made in the reference. It is no proof that the
+suite finds every mistake (conformance-kit: "The kit proves itself").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import threading
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from kitty_reliability import __version__
+from kitty_reliability.implementations.protocol import PROTOCOL_VERSION
+from pytest_kitty.report import ClauseVerdict, Verdict
+
+from .bench import Bench, Judged
+from .mutants import Mutant, mutants
+from .nulls import NULLS
+
+__all__ = ["Certificate", "MutantResult", "certify", "clauses"]
+
+
+def clauses() -> dict[str, dict[str, str]]:
+    """Return the catalogue: clause id -> promise, source, side."""
+    return tomllib.loads(_catalogue_text())
+
+
+def _catalogue_text() -> str:
+    return files("kitty_conformance").joinpath("clauses.toml").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class MutantResult:
+    """What became of one mutant; ``missed`` says what was wrong when its own scenario did not catch it."""
+
+    name: str
+    clause: str
+    scenario: str
+    finding: str
+    mistake: str
+    missed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Everything that was run to prove the suite, and what it came to."""
+
+    #: Clause -> verdict, of the reference; empty when only some clauses' mutants were asked for.
+    reference: Mapping[str, str]
+    #: Null -> the clauses that hold for it.
+    nulls: Mapping[str, Sequence[str]]
+    mutants: Sequence[MutantResult]
+
+    @property
+    def faults(self) -> list[str]:
+        """What keeps the certificate from being one, in words; empty when nothing does."""
+        said = [f"reference: {clause} is {verdict}" for clause, verdict in self.reference.items() if verdict != "holds"]
+        said += [f"null:{name}: {', '.join(held)} held" for name, held in self.nulls.items() if held]
+        said += [f"mutant:{result.name}: {result.missed}" for result in self.mutants if result.missed]
+        killed = Counter(result.clause for result in self.mutants if not result.missed)
+        said += [
+            f"{clause}: {killed[clause]} killed mutants, 2 are needed"
+            for clause in self.reference
+            if killed[clause] < 2
+        ]
+        return said
+
+    def value(self) -> dict[str, Any]:
+        """Return the certificate as JSON data."""
+        return {
+            "suite": __version__,
+            "protocol": PROTOCOL_VERSION,
+            "contract": hashlib.sha256(_catalogue_text().encode()).hexdigest(),
+            "python": platform.python_version(),
+            "pytest": pytest.__version__,
+            "platform": platform.system(),
+            "certified": not self.faults,
+            "faults": self.faults,
+            "reference": dict(self.reference),
+            "nulls": {name: {"held": list(held), "of": len(self.reference)} for name, held in self.nulls.items()},
+            "mutants": [asdict(result) for result in self.mutants],
+        }
+
+    def table(self) -> str:
+        """Return the table that the documentation shows: each clause and the mistakes that its scenarios catch."""
+        lines = ["| clause | mutants killed | the mistakes |", "|---|---|---|"]
+        for clause in self.reference:
+            of_clause = [result for result in self.mutants if result.clause == clause]
+            killed = sum(not result.missed for result in of_clause)
+            mistakes = "<br>".join(
+                f"`{result.name}`: {result.mistake} *{result.finding}*"
+                for result in sorted(of_clause, key=lambda result: result.name)
+            )
+            mistakes = mistakes.replace("|", "\\|")
+            lines.append(f"| {clause} | {killed} of {len(of_clause)} | {mistakes} |")
+        return "\n".join(lines) + "\n"
+
+
+def certify(only: Sequence[str] = (), *, jobs: int | None = None, tell: Callable[[str], None] = print) -> Certificate:
+    """Run the reference, the nulls and every mutant, and return what it came to.
+
+    Arguments:
+        only: clauses whose mutants are run, and nothing else; everything when empty.
+        jobs: how many processes; as many as there are processors when None.
+        tell: is given a sentence for each thing that is wrong, as soon as it is known.
+    """
+    chosen = [mutant for mutant in mutants().values() if not only or mutant.clause in only]
+    benches = _Benches()
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        try:
+            # What takes longest goes first, so that no processor waits for it at the end.
+            whole = None if only else pool.submit(benches.judge, "reference")
+            nulls = {} if only else {name: pool.submit(benches.judge, f"null:{name}") for name in NULLS}
+            runs = [(mutant, pool.submit(_mutant, benches, mutant, tell)) for mutant in chosen]
+            results = [run.result() for _, run in runs]
+            certificate = Certificate(
+                reference={} if whole is None else _of_catalogue(whole.result()),
+                nulls={name: _held(run.result()) for name, run in nulls.items()},
+                mutants=results,
+            )
+        finally:
+            benches.close()
+    return certificate
+
+
+class _Benches:
+    """One warm process for each thread that asks."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._all: list[Bench] = []
+
+    def judge(self, spec: str, *which: Any) -> Judged:
+        if not hasattr(self._own, "bench"):
+            self._own.bench = Bench()
+            self._all.append(self._own.bench)
+        bench: Bench = self._own.bench
+        return bench.judge(spec, *which)
+
+    def close(self) -> None:
+        for bench in self._all:
+            bench.close()
+
+
+def _mutant(benches: _Benches, mutant: type[Mutant], tell: Callable[[str], None]) -> MutantResult:
+    judged = benches.judge(f"mutant:{mutant.name}", [mutant.clause], mutant.scenario, mutant.finding)
+    missed = _missed(mutant, judged)
+    if missed:
+        tell(f"mutant:{mutant.name} ({mutant.__doc__}): {missed}")
+    return MutantResult(mutant.name, mutant.clause, mutant.scenario, mutant.finding, str(mutant.__doc__), missed)
+
+
+def _missed(mutant: type[Mutant], judged: Judged) -> str:
+    found = sorted({seen.finding for seen in judged.scenarios if seen.verdict == Verdict.FAIL})
+    if mutant.finding in found:
+        return ""
+    if found:
+        return f"{mutant.scenario} found {', '.join(found)}, not {mutant.finding}"
+    if not judged.scenarios:
+        return (
+            f"{mutant.scenario} decides nothing about {mutant.clause}, or the run ended early (status {judged.status})"
+        )
+    verdicts = sorted({f"{seen.verdict} {seen.detail}".strip() for seen in judged.scenarios})
+    return f"{mutant.scenario} did not catch it: {'; '.join(verdicts)[:300]}"
+
+
+def _of_catalogue(judged: Judged) -> dict[str, str]:
+    return {clause: judged.clauses.get(clause, str(ClauseVerdict.UNDECIDED)) for clause in clauses()}
+
+
+def _held(judged: Judged) -> list[str]:
+    """Return the clauses that hold; every one when the run itself was not to be had, for then nothing is proven."""
+    if not judged.clauses:
+        return list(clauses())
+    return [clause for clause, verdict in judged.clauses.items() if verdict == ClauseVerdict.HOLDS]
