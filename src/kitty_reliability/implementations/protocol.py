@@ -116,7 +116,8 @@ Actor = str | dict[str, str | None]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built on first use: a command asks for one operation, and pays for one.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 # --- requests
@@ -341,7 +342,9 @@ Request = (
 )
 
 #: Validates a request, from Python values or from JSON.
-REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
+REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(
+    Annotated[Request, Field(discriminator="operation")], config=ConfigDict(defer_build=True)
+)
 
 
 # --- answers

@@ -121,7 +121,8 @@ def _request(options: dict[str, Any]) -> protocol.Request:
             values[name] = value if str in get_args(annotation) and value[:1] != "{" else _read(_option(name), value)
     if "root" in model.model_fields:
         values["root"] = str(Path(values.get("root", ".")).absolute())
-    return protocol.REQUEST.validate_python(values)
+    request: protocol.Request = model.model_validate(values)  # type: ignore[assignment] # the table has requests alone
+    return request
 
 
 def _read(option: str, text: str) -> Any:
