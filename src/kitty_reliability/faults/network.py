@@ -24,12 +24,11 @@ from urllib.parse import urlsplit
 
 from kitty_reliability.formats.quiet import NOWHERE, proxied
 
-from .shim import kitty_network_shim
+from .shim import kitty_network_shim, python_path
 from .shim.kitty_network_shim import NetworkForbidden, Shim, is_loopback
 
 __all__ = ["NOWHERE", "Attempt", "LoopbackServer", "NetworkForbidden", "NetworkGuard", "only_loopback", "proxied"]
 
-_SHIM: Final = Path(__file__).parent / "shim"
 _BACKLOG: Final = 128
 
 
@@ -88,14 +87,13 @@ class NetworkGuard:
         with self._starting:
             if self._proxy is None:
                 self._proxy = LoopbackServer(self._refuse)
-        path = [str(_SHIM), *filter(None, [(os.environ if over is None else over).get("PYTHONPATH")])]
         return {
             **proxied(f"http://127.0.0.1:{self._proxy.port}"),
             "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
             "GIT_SSH_COMMAND": shlex.join([sys.executable, "-I", "-S", kitty_network_shim.__file__, str(self._record)]),
             "GIT_SSH_VARIANT": "ssh",  # else git would try out first what it is
             "KITTY_NETWORK_GUARD": str(self._record),
-            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONPATH": python_path(os.environ if over is None else over),
         }
 
     def _enter(self) -> None:

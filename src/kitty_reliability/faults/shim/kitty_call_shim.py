@@ -6,24 +6,26 @@ package: it also runs inside other programs.
 
 from __future__ import annotations
 
-import builtins
 import errno
-import io
 import json
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from .kitty_file_shim import FileShim
+else:  # in another program: beside this file, on the path
+    from kitty_file_shim import FileShim
 
 __all__ = ["ENDED", "Shim", "install_from_environment"]
 
 #: The exit status of a process that was ended here: that of one that was killed, as shells tell it.
 ENDED = 137
 _WRITABLE = os.O_WRONLY | os.O_RDWR
-_NAMES = "open write writev pwrite replace rename fsync fdatasync ftruncate truncate unlink remove"
 
 
-class Shim:
+class Shim(FileShim):
     """One fault at one call.
 
     Arguments:
@@ -32,31 +34,17 @@ class Shim:
         number: which call. bytes_through: for ``cut``, what is written; for ``short``, what is claimed.
     """
 
+    names = "open write writev pwrite replace rename fsync fdatasync ftruncate truncate unlink remove"
+
     def __init__(self, path: str, marker: str, mode: str, number: int = 1, bytes_through: int = 0) -> None:
-        self.path = os.path.realpath(path)
-        self.marker = os.path.abspath(marker)
-        self.mode = mode
+        super().__init__(os.path.realpath(path), marker, mode, bytes_through)
         self.number = number
-        self.bytes_through = bytes_through
         self.count = 0
         #: Descriptor -> which file it was opened on, and the path of that.
         self.opened: dict[int, tuple[tuple[int, int], str]] = {}
-        self.original: dict[str, Any] = {name: getattr(os, name) for name in _NAMES.split() if hasattr(os, name)}
-        self.original_open = io.open
 
-    def install(self) -> None:
-        """Put the fault in place."""
-        for name in self.original:
-            setattr(os, name, getattr(self, f"_{name}", None) or partial(self._by_path, name))
-        for module in (io, builtins):
-            module.open = self._io_open  # type: ignore[attr-defined]
-
-    def remove(self) -> None:
-        """Take the fault away."""
-        for name, original in self.original.items():
-            setattr(os, name, original)
-        for module in (io, builtins):
-            module.open = self.original_open  # type: ignore[attr-defined]
+    def _instead_of(self, name: str) -> Any:
+        return getattr(self, f"_{name}", None) or partial(self._by_path, name)
 
     # --- deciding
 
@@ -75,6 +63,9 @@ class Shim:
         path = os.path.join(os.path.realpath(folder), name)
         return path if (path + os.sep).startswith(self.path + os.sep) else None
 
+    def is_ours(self, descriptor: int) -> bool:
+        return self._target(descriptor) is not None
+
     def _is_struck(self, name: str, target: str | None, *, reads: bool = False) -> bool:
         """Count a call on ``target``; say whether it is its turn."""
         if target is None or (reads and self.mode == "stop"):
@@ -84,9 +75,7 @@ class Shim:
         self.count += 1
         if self.count < self.number or (self.count > self.number and self.mode != "fail-on"):
             return False
-        descriptor = self.original["open"](self.marker, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self.original["write"](descriptor, f"{name} {target}\n".encode(errors="backslashreplace"))
-        os.close(descriptor)
+        self._acted(f"{name} {target}")
         return True
 
     def _call(self, name: str, target: str | None, make: Callable[[], Any], *, reads: bool = False) -> Any:
@@ -100,10 +89,10 @@ class Shim:
         number = errno.ENOSPC if name == "write" else errno.EIO
         raise OSError(number, os.strerror(number), target)
 
-    def put(self, target: str | None, data: Any, write: Callable[[Any], Any]) -> int:
-        """Write ``data``, or what the fault lets through; return what the writer is told."""
+    def put(self, descriptor: int, data: Any, write: Callable[[Any], Any]) -> Any:
+        target = self._target(descriptor)
         if not self._is_struck("write", target):
-            return int(write(data))
+            return write(data)
         data = bytes(memoryview(data).cast("B"))
         if self.mode == "cut" and self.bytes_through:
             write(data[: self.bytes_through])
@@ -117,21 +106,12 @@ class Shim:
         target = self._target(path, dir_fd)
         make = partial(self.original["open"], path, flags, mode, dir_fd=dir_fd)
         descriptor: int = self._call("open", target, make, reads=not flags & _WRITABLE)
-        return self._know(descriptor, target)
-
-    def _know(self, descriptor: int, target: str | None) -> int:
-        if target is not None:
-            self.opened[descriptor] = _identity(descriptor), target
+        self._know(descriptor, target)
         return descriptor
 
-    def _write(self, descriptor: int, data: Any) -> int:
-        return self.put(self._target(descriptor), data, partial(self.original["write"], descriptor))
-
-    def _writev(self, descriptor: int, buffers: Any) -> int:
-        return self._write(descriptor, b"".join(buffers))
-
-    def _pwrite(self, descriptor: int, data: Any, offset: int) -> int:
-        return self.put(self._target(descriptor), data, lambda part: self.original["pwrite"](descriptor, part, offset))
+    def _know(self, descriptor: int, target: str | None) -> None:
+        if target is not None:
+            self.opened[descriptor] = _identity(descriptor), target
 
     def _by_path(self, name: str, file: Any, *rest: Any, dir_fd: int | None = None) -> Any:
         """Do a call that takes a path or a descriptor first: truncate, fsync, unlink and their like."""
@@ -139,12 +119,6 @@ class Shim:
         file = file.fileno() if hasattr(file, "fileno") else file
         said = {"fdatasync": "fsync", "ftruncate": "truncate", "remove": "unlink"}.get(name, name)
         self._call(said, self._target(file, dir_fd), partial(self.original[name], file, *rest, **keys))
-
-    def _replace(self, source: Any, target: Any, **folders: int | None) -> None:
-        self._move("replace", source, target, **folders)
-
-    def _rename(self, source: Any, target: Any, **folders: int | None) -> None:
-        self._move("rename", source, target, **folders)
 
     def _move(self, how: str, source: Any, target: Any, **folders: int | None) -> None:
         struck = self._target(target, folders.get("dst_dir_fd")) or self._target(source, folders.get("src_dir_fd"))
@@ -158,42 +132,15 @@ class Shim:
 
     # --- open()
 
-    def _io_open(
-        self,
-        file: Any,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-        closefd: bool = True,
-        opener: Any = None,
-    ) -> Any:
+    def _opening(self, file: Any, mode: str, opener: Any) -> str | None:
         target = self._target(file)
         writes = any(letter in mode for letter in "wax+")
         if opener is None and not isinstance(file, int):
             self._call("open", target, bool, reads=not writes)
-        if target is None or not writes:
-            return self.original_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
-        kept = mode.replace("t", "").replace("b", "")
-        raw = _CountedFile(file, kept, closefd, opener)
-        raw.shim = self
-        self._know(raw.fileno(), target)
-        if buffering == 0 and "b" in mode:
-            return raw
-        buffered: Any = io.BufferedRandom(raw) if "+" in kept else io.BufferedWriter(raw)
-        if "b" in mode:
-            return buffered
-        text: Any = io.TextIOWrapper(buffered, encoding, errors, newline, line_buffering=buffering == 1)
-        text.mode = mode
-        return text
+        return mode.replace("t", "").replace("b", "") if target is not None and writes else None
 
-
-class _CountedFile(io.FileIO):
-    shim: Shim
-
-    def write(self, data: Any) -> int:
-        return self.shim.put(self.shim._target(self.fileno()), data, super().write)
+    def _opened(self, descriptor: int, file: Any) -> None:
+        self._know(descriptor, self._target(file))
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 Modes: ``lost`` (every write claims success and nothing is written), ``altered`` (something else of the same length
 is written), ``full`` (every write fails), ``torn`` (a number of bytes is written, then writes fail), ``slow`` (every
-write waits first). A rename onto the file counts as a write; ``altered`` loses it. Each time it acts it adds a byte
+write waits first). A rename onto the file counts as a write; ``altered`` loses it. Each time it acts it adds a line
 to a marker file, so that a fault that never took effect is known. ``io.FileIO`` called by its name, ``mmap`` and C
 extensions go past it.
 
@@ -11,20 +11,22 @@ Standard library only, no import of the package: it also runs inside other progr
 
 from __future__ import annotations
 
-import builtins
 import errno
-import io
 import json
 import os
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from .kitty_file_shim import FileShim
+else:  # in another program: beside this file, on the path
+    from kitty_file_shim import FileShim
 
 __all__ = ["Shim", "install_from_environment"]
 
 
-class Shim:
+class Shim(FileShim):
     """One fault on one file, by whatever name, link or descriptor it is written.
 
     Arguments:
@@ -33,35 +35,16 @@ class Shim:
         bytes_through: for ``torn``, what gets through before writes fail. seconds: for ``slow``.
     """
 
+    names = "open write writev pwrite pwritev sendfile copy_file_range replace rename"
+
     def __init__(self, path: str, marker: str, mode: str, bytes_through: int = 0, seconds: float = 0.0) -> None:
-        self.path = os.path.abspath(path)
-        self.marker = os.path.abspath(marker)
-        self.mode = mode
+        super().__init__(os.path.abspath(path), marker, mode, bytes_through)
         self.left = bytes_through
         self.seconds = seconds
-        names = ("open", "write", "writev", "pwrite", "pwritev", "sendfile", "copy_file_range", "replace", "rename")
-        #: What the system has of them.
-        self.original: dict[str, Any] = {name: getattr(os, name) for name in names if hasattr(os, name)}
-        self.original_open = io.open
-
-    def install(self) -> None:
-        """Put the fault in place."""
-        for name in self.original:
-            setattr(os, name, getattr(self, f"_{name}"))
-        for module in (io, builtins):
-            module.open = self._io_open  # type: ignore[attr-defined]
-
-    def remove(self) -> None:
-        """Take the fault away."""
-        for name, original in self.original.items():
-            setattr(os, name, original)
-        for module in (io, builtins):
-            module.open = self.original_open  # type: ignore[attr-defined]
 
     # --- deciding
 
-    def is_written_by(self, descriptor: int) -> bool:
-        """Say whether a descriptor is open on the file; not its number tells, which is used again."""
+    def is_ours(self, descriptor: int) -> bool:
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
         except OSError:
@@ -70,7 +53,7 @@ class Shim:
     def _is_target(self, path: Any, directory: int | None = None, *, follow: bool = True) -> bool:
         """Say whether a path, relative to an open directory perhaps, leads to the file; a rename replaces a link."""
         if isinstance(path, int):
-            return self.is_written_by(path)
+            return self.is_ours(path)
         relative: dict[str, Any] = {} if directory is None else {"dir_fd": directory}
         try:
             text, own = os.fsdecode(path), self.path
@@ -86,14 +69,9 @@ class Shim:
         except (OSError, TypeError, ValueError):
             return False
 
-    def _acted(self) -> None:
-        descriptor = self.original["open"](self.marker, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self.original["write"](descriptor, b".")
-        os.close(descriptor)
-
     def _through(self, size: int) -> int:
         """Return how many of ``size`` bytes are really written; raise when the write fails as a whole."""
-        self._acted()
+        self._acted(self.mode)
         if self.mode == "lost":
             return 0
         if self.mode == "slow":
@@ -107,8 +85,9 @@ class Shim:
         self.left -= through
         return through
 
-    def put(self, data: Any, write: Callable[[bytes], Any]) -> int:
-        """Write what gets through of ``data``, and return what the writer is told."""
+    def put(self, descriptor: int, data: Any, write: Callable[[Any], Any]) -> Any:
+        if not self.is_ours(descriptor):
+            return write(data)
         size = memoryview(data).nbytes
         through = self._through(size) if size else 0
         if through:
@@ -124,107 +103,48 @@ class Shim:
         descriptor: int = self.original["open"](path, flags, mode, dir_fd=dir_fd)
         return descriptor
 
-    def _write(self, descriptor: int, data: Any) -> int:
-        write = partial(self.original["write"], descriptor)
-        return self.put(data, write) if self.is_written_by(descriptor) else write(data)
-
-    def _writev(self, descriptor: int, buffers: Any) -> int:
-        if self.is_written_by(descriptor):
-            return self._write(descriptor, b"".join(buffers))
-        written: int = self.original["writev"](descriptor, buffers)
-        return written
-
-    def _pwrite(self, descriptor: int, data: Any, offset: int) -> int:
-        if self.is_written_by(descriptor):
-            return self.put(data, lambda kept: self.original["pwrite"](descriptor, kept, offset))
-        written: int = self.original["pwrite"](descriptor, data, offset)
-        return written
-
-    def _pwritev(self, descriptor: int, buffers: Any, offset: int, flags: int = 0) -> int:
-        if self.is_written_by(descriptor):
+    def _pwritev(self, descriptor: int, buffers: Any, offset: int, flags: int = 0) -> Any:
+        if self.is_ours(descriptor):
             return self._pwrite(descriptor, b"".join(buffers), offset)
-        written: int = self.original["pwritev"](descriptor, buffers, offset, flags)
-        return written
+        return self.original["pwritev"](descriptor, buffers, offset, flags)
 
     # What the kernel copies by itself is read and written here instead, as any caller has to expect: a part at a time.
 
-    def _sendfile(self, target: int, source: int, offset: int | None, count: int, *rest: Any, **keys: Any) -> int:
-        if self.is_written_by(target):
+    def _sendfile(self, target: int, source: int, offset: int | None, count: int, *rest: Any, **keys: Any) -> Any:
+        if self.is_ours(target):
             return self._write(target, _read(source, count, offset))
-        sent: int = self.original["sendfile"](target, source, offset, count, *rest, **keys)
-        return sent
+        return self.original["sendfile"](target, source, offset, count, *rest, **keys)
 
     def _copy_file_range(
         self, src: int, dst: int, count: int, offset_src: int | None = None, offset_dst: int | None = None
-    ) -> int:
-        if not self.is_written_by(dst):
-            copied: int = self.original["copy_file_range"](src, dst, count, offset_src, offset_dst)
-            return copied
+    ) -> Any:
+        if not self.is_ours(dst):
+            return self.original["copy_file_range"](src, dst, count, offset_src, offset_dst)
         data = _read(src, count, offset_src)
         return self._write(dst, data) if offset_dst is None else self._pwrite(dst, data, offset_dst)
 
-    def _replace(
-        self, source: Any, target: Any, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
-    ) -> None:
-        self._move("replace", source, target, src_dir_fd, dst_dir_fd)
-
-    def _rename(
-        self, source: Any, target: Any, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
-    ) -> None:
-        self._move("rename", source, target, src_dir_fd, dst_dir_fd)
-
-    def _move(self, how: str, source: Any, target: Any, src_dir_fd: int | None, dst_dir_fd: int | None) -> None:
-        if self._is_target(target, dst_dir_fd, follow=False):
+    def _move(self, how: str, source: Any, target: Any, **folders: int | None) -> None:
+        if self._is_target(target, folders.get("dst_dir_fd"), follow=False):
             if self.mode == "torn":
                 # A rename is whole or not at all; a disk that is full by now lets it not happen.
                 self.left = 0
             self._through(1)
             # Blanks for a whole file would destroy rows that were durable before, which no writer can prevent.
             if self.mode in ("lost", "altered"):
-                os.unlink(source, dir_fd=src_dir_fd)
+                os.unlink(source, dir_fd=folders.get("src_dir_fd"))
                 return
-        self.original[how](source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        self.original[how](source, target, **folders)
 
     # --- open()
 
-    def _io_open(
-        self,
-        file: Any,
-        mode: str = "r",
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-        closefd: bool = True,
-        opener: Any = None,
-    ) -> Any:
-        writes = any(letter in mode for letter in "wax+")
+    def _opening(self, file: Any, mode: str, opener: Any) -> str | None:
         # Where an opener leads is known only once it has opened.
-        if not writes or (opener is None and not self._is_target(file)):
-            return self.original_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+        if not any(letter in mode for letter in "wax+") or (opener is None and not self._is_target(file)):
+            return None
         kept = mode.replace("t", "").replace("b", "")
         if self.mode == "lost" and "w" in kept and os.path.exists(self.path) and self._is_target(file):
-            kept = "r+"
-        raw = _FaultyFile(file, kept, closefd, opener)
-        raw.shim = self
-        buffered: Any
-        if buffering == 0 and "b" in mode:
-            return raw
-        buffered = io.BufferedRandom(raw) if "+" in kept else io.BufferedWriter(raw)
-        if "b" in mode:
-            return buffered
-        text: Any = io.TextIOWrapper(buffered, encoding, errors, newline, line_buffering=buffering == 1)
-        text.mode = mode
-        return text
-
-
-class _FaultyFile(io.FileIO):
-    shim: Shim
-
-    def write(self, data: Any) -> int:
-        if not self.shim.is_written_by(self.fileno()):
-            return super().write(data)
-        return self.shim.put(data, super().write)
+            return "r+"
+        return kept
 
 
 def _read(descriptor: int, count: int, offset: int | None) -> bytes:

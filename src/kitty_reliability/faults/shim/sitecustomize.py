@@ -1,22 +1,19 @@
 """Put in place at the start of a Python program that is run with a fault (faults.disk, faults.calls, faults.network)."""
 
+import importlib
 import importlib.machinery
 import importlib.util
 import os
 import sys
 
-if os.environ.get("KITTY_DISK_FAULT"):
-    import kitty_disk_shim  # type: ignore[import-not-found]  # beside this file, on the path
-
-    kitty_disk_shim.install_from_environment()
-if os.environ.get("KITTY_CALL_FAULT"):
-    import kitty_call_shim  # type: ignore[import-not-found]
-
-    kitty_call_shim.install_from_environment()
-if os.environ.get("KITTY_NETWORK_GUARD"):
-    import kitty_network_shim  # type: ignore[import-not-found]
-
-    kitty_network_shim.install_from_environment()
+_SHIMS = {
+    "KITTY_DISK_FAULT": "kitty_disk_shim",
+    "KITTY_CALL_FAULT": "kitty_call_shim",
+    "KITTY_NETWORK_GUARD": "kitty_network_shim",
+}
+for _variable, _shim in _SHIMS.items():
+    if os.environ.get(_variable):
+        importlib.import_module(_shim).install_from_environment()  # beside this file, on the path
 
 # A program has one sitecustomize. The one that this one hides, the machine's own, still counts.
 _own = os.path.dirname(os.path.abspath(__file__))
