@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -58,3 +60,15 @@ def released_python() -> Path:
     python = executable.with_name("python.exe" if executable.suffix == ".exe" else "python")
     assert python.exists()
     return python
+
+
+@pytest.fixture(params=["memory", "disk"])
+def memory_or_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Where to build: on a file system in memory, which shows the work, and where tests build by default."""
+    if request.param == "disk":
+        yield tmp_path
+    elif not os.access("/dev/shm", os.W_OK):
+        pytest.skip("there is no /dev/shm")
+    else:
+        with TemporaryDirectory(dir="/dev/shm") as folder:
+            yield Path(folder)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -58,20 +56,8 @@ def medians(base: Path, rounds: int) -> dict[str, float]:
     return {way: median(found) for way, found in times.items()}
 
 
-@pytest.fixture(params=["memory", "disk"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """Where to build: on a file system in memory, which shows the work, and where tests build by default."""
-    if request.param == "disk":
-        yield tmp_path
-    elif not os.access("/dev/shm", os.W_OK):
-        pytest.skip("there is no /dev/shm")
-    else:
-        with TemporaryDirectory(dir="/dev/shm") as folder:
-            yield Path(folder)
-
-
-def test_a_mission_costs_little_more_than_writing_its_files(benchmark: Any, base: Path) -> None:
-    found = benchmark.pedantic(medians, args=(base, 200), rounds=1)
+def test_a_mission_costs_little_more_than_writing_its_files(benchmark: Any, memory_or_disk: Path) -> None:
+    found = benchmark.pedantic(medians, args=(memory_or_disk, 200), rounds=1)
     print(", ".join(f"{way}: {microseconds:.0f} us" for way, microseconds in found.items()))
     floor = found.pop("floor")
     for way, microseconds in found.items():

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -121,24 +120,12 @@ def inodes(*roots: Path) -> tuple[int, int]:
     return sum(path.is_file() for path in found), sum(path.is_dir() for path in found)
 
 
-@pytest.fixture(params=["memory", "disk"])
-def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """Where to build: on a file system in memory, which shows the work, and where tests build by default."""
-    if request.param == "disk":
-        yield tmp_path
-    elif not os.access("/dev/shm", os.W_OK):
-        pytest.skip("there is no /dev/shm")
-    else:
-        with TemporaryDirectory(dir="/dev/shm") as folder:
-            yield Path(folder)
-
-
-def test_a_layered_repository_costs_little(benchmark: Any, base: Path) -> None:
-    found = benchmark.pedantic(ratios, args=(base, 25), rounds=1)
+def test_a_layered_repository_costs_little(benchmark: Any, memory_or_disk: Path) -> None:
+    found = benchmark.pedantic(ratios, args=(memory_or_disk, 25), rounds=1)
     git = found["git, step by step"]
     known, new = git / found["built before"], git / found["new content"]
     for way, folder in (("git, step by step", "git-0"), ("built before", "built-before-0")):
-        files, folders = inodes(base / folder, base / f"{folder}.git")
+        files, folders = inodes(memory_or_disk / folder, memory_or_disk / f"{folder}.git")
         benchmark.extra_info[f"inodes, {way}"] = files + folders
         print(f"{way}: {files} files, {folders} directories")
     bare = {way: found[way] / found["bare inodes"] for way in ("built before", "new content")}
@@ -155,7 +142,7 @@ def test_a_layered_repository_costs_little(benchmark: Any, base: Path) -> None:
     assert new >= 8
     # In memory an inode costs next to nothing, and what stands in the files shows; on a disk the inodes are the
     # larger part, for git and for us, and the more so the busier it is.
-    if base.is_relative_to("/dev/shm"):
+    if memory_or_disk.is_relative_to("/dev/shm"):
         assert known >= 40
     else:
         assert bare["built before"] <= 3
