@@ -80,7 +80,7 @@ class Shim:
 def is_loopback(host: Any) -> bool:
     """Whether a host, a name or a numeric address, is 127.0.0.0/8, ::1 or localhost; no name is looked up."""
     try:
-        text = bytes(host).decode("ascii") if isinstance(host, bytes | bytearray) else str(host)
+        text = bytes(host).decode("ascii") if isinstance(host, (bytes, bytearray)) else str(host)
         if text.lower() == "localhost":
             return True
         address = ipaddress.ip_address(text)
@@ -108,11 +108,15 @@ def _check(operation: str, family: int | None, address: Any) -> None:
         _forbid(operation, repr(address))
     elif family not in (None, socket.AF_INET, socket.AF_INET6) or not is_loopback(address[0]):
         host, port = (_spelled(part) for part in (*address, "")[:2])
-        _forbid(operation, f"[{host}]:{port}" if ":" in host else f"{host}:{port}".removesuffix(":"))
+        _forbid(operation, _spelled_address(host, port))
 
 
 def _spelled(part: Any) -> str:
-    return bytes(part).decode("ascii", "replace") if isinstance(part, bytes | bytearray) else str(part)
+    return bytes(part).decode("ascii", "replace") if isinstance(part, (bytes, bytearray)) else str(part)
+
+
+def _spelled_address(host: str, port: str) -> str:
+    return (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
@@ -120,12 +124,12 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event in _ADDRESSES:
         if arguments[1] is not None:
-            _check(event.removeprefix("socket."), arguments[0].family, arguments[1])
+            _check(event.partition(".")[2], arguments[0].family, arguments[1])
     elif event in _LOOKUPS:
         address = arguments[0] if isinstance(arguments[0], tuple) else (arguments[0], *arguments[1:2])
         # No host or the wildcard: what one listens on, not where one goes.
         if address[0] not in (None, "", b"", "0.0.0.0", "::"):
-            _check(event.removeprefix("socket."), None, address)
+            _check(event.partition(".")[2], None, address)
 
 
 # The methods are wrapped as well: the interpreter looks a name up before it tells an audit hook of the call.
@@ -155,7 +159,7 @@ def _checked(name: str, place: int, method: Callable[..., Any]) -> Callable[...,
         # With too few arguments there is no address, or the method itself says what is missing.
         given = arguments[place:][:1]
         if _active and given and given[0] is not None and len(arguments) > (name == "sendto"):
-            _check(name.removesuffix("_ex"), self.family, given[0])
+            _check(name.partition("_")[0], self.family, given[0])
         return method(self, *arguments)
 
     call.__name__ = name
@@ -165,8 +169,7 @@ def _checked(name: str, place: int, method: Callable[..., Any]) -> Callable[...,
 def _be_ssh(record: str, *words: str) -> str:
     """Be what git calls for SSH, with ``[-p port] [user@]host command`` at the end; return what to say."""
     options, host = words[:-2], words[-2].rpartition("@")[2]
-    port = options[options.index("-p") + 1] if "-p" in options else "22"
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = _spelled_address(host, options[options.index("-p") + 1] if "-p" in options else "22")
     if not is_loopback(host):
         Shim(record).write_down("ssh", address, os.getppid())
     return f"ssh to {address}: there is no SSH here, and nothing but the loopback may be reached (NFR-002)"
