@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kitty_reliability.reference.adapter import Reference
 from kitty_reliability.reference.reducer import Reducer
@@ -10,7 +10,7 @@ from kitty_reliability.reference.store import LogStore
 from kitty_reliability.reference.transitions import Rules
 from kitty_reliability.reference.workflow import Workflow
 
-__all__ = ["LogStore", "Mutant", "Reducer", "Reference", "Rules", "Workflow", "mutant"]
+__all__ = ["LogStore", "Mutant", "Reducer", "Reference", "Rules", "Workflow", "mutant", "declare", "reference"]
 
 
 class Mutant(Reference):
@@ -61,3 +61,13 @@ def mutant(
             "command": ("-m", "kitty_conformance.mutants", name_),
         },
     )
+
+
+def declare(clause: str, name: str, scenario: str, finding: str, mistake: str, **parts: Any) -> type[Mutant]:
+    """Return a mutant as ``mutant`` does, declared as the row of a table."""
+    return mutant(name, clause=clause, scenario=scenario, finding=finding, mistake=mistake, **parts)
+
+
+def reference(**parts: type) -> type[Reference]:
+    """Return the reference with broken parts, by the names that it has for them, such as ``claims_class``."""
+    return type("BrokenReference", (Reference,), parts)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import psutil
 
 from kitty_reliability.formats.diagnostics import Diagnostic, diagnostic
-from kitty_reliability.formats.events import Row
 from kitty_reliability.formats.lanes import Lane
 from kitty_reliability.formats.mission import Meta, MissionPaths
-from kitty_reliability.implementations.protocol import Actor, Batch, Outcome, Recover, Start, Transition
+from kitty_reliability.implementations.protocol import Actor, Batch, Outcome, Start, Transition
 from kitty_reliability.reference.claims import Claims, Holder, ProcessState, Started
-from kitty_reliability.reference.locations import find_mission
 from kitty_reliability.reference.workflow import Moved
 
-from .base import LogStore, Mutant, Reducer, Reference, Workflow, mutant
+from .base import LogStore, Mutant, Reducer, Reference, Workflow, mutant, reference
 
 __all__ = ["MUTANTS"]
 
 
-def _with(claims: type[Claims]) -> type[Reference]:
-    return type("BrokenReference", (Reference,), {"claims_class": claims})
+def _forced(move: Transition) -> Transition:
+    return move.model_copy(update={"force": True, "reason": "again"})
 
 
 # --- STA-011
@@ -50,7 +47,7 @@ class _NoOpWithARow(Claims):
         done = super().start(request)
         if done.moves:
             return done
-        again = self._move(request, done.to_lane).model_copy(update={"force": True, "reason": "again"})
+        again = _forced(self._move(request, done.to_lane))
         return Started([self.workflow.transition(again)], done.from_lane, done.to_lane)
 
 
@@ -94,7 +91,7 @@ class _ClaimsAgain(Claims):
     def start(self, request: Start) -> Started:
         with self.workflow.writing(request) as (paths, meta, store, reducer):
             if reducer.lane(request.work_package) == Lane.CLAIMED:
-                again = self._move(request, Lane.CLAIMED).model_copy(update={"force": True, "reason": "again"})
+                again = _forced(self._move(request, Lane.CLAIMED))
                 self.workflow.move_all(paths, meta, store, reducer, [again])
         return super().start(request)
 
@@ -133,15 +130,26 @@ class _ReportsTheLast(Reference):
 # --- STA-007
 
 
-class _StartsAnything(Claims):
+class _TakesUpAnything(Claims):
+    kind: str
+    lanes: tuple[Lane, ...]
+
     def start(self, request: Start) -> Started:
-        if request.kind == "implement":
+        if request.kind == self.kind:
             with self.workflow.writing(request) as (_, _, _, reducer):
                 lane = reducer.lane(request.work_package) or Lane.GENESIS
-            if lane not in (Lane.PLANNED, Lane.CLAIMED, Lane.IN_PROGRESS):
-                move = self._move(request, Lane.IN_PROGRESS).model_copy(update={"force": True, "reason": "again"})
-                return Started([self.workflow.transition(move)], lane, Lane.IN_PROGRESS)
+            if lane not in self.lanes:
+                move = _forced(self._move(request, self.lanes[-1]))
+                return Started([self.workflow.transition(move)], lane, self.lanes[-1])
         return super().start(request)
+
+
+class _StartsAnything(_TakesUpAnything):
+    kind, lanes = "implement", (Lane.PLANNED, Lane.CLAIMED, Lane.IN_PROGRESS)
+
+
+class _ReviewsAnything(_TakesUpAnything):
+    kind, lanes = "review", (Lane.FOR_REVIEW, Lane.IN_REVIEW)
 
 
 class _ForgetsWhy(Workflow):
@@ -150,73 +158,41 @@ class _ForgetsWhy(Workflow):
         return {**row, "review_ref": None} if row["to_lane"] == Lane.PLANNED else row
 
 
-# --- STA-008
-
-
-class _LockedForOne(LogStore):
-    several = False
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        if not self.several:
-            with super().locked():
-                yield
-            return
-        yield
-
-    def _read_back(self, before: int, added: bytes) -> list[Row]:
-        return self._parse(added) if added in self.paths.log.read_bytes() else super()._read_back(before, added)
-
-
-class _BatchWithoutLock(Workflow):
-    store_class = _LockedForOne
-
-    @contextmanager
-    def writing(
-        self, request: Transition | Batch | Start | Recover
-    ) -> Iterator[tuple[MissionPaths, Meta, LogStore, Reducer]]:
-        store = self._store(find_mission(request.root, request.mission))
-        assert isinstance(store, _LockedForOne)
-        store.several = not isinstance(request, Transition)
-        with super().writing(request) as found:
-            yield found
-
-
 # fmt: off
 MUTANTS: list[type[Mutant]] = [
     mutant(
         "anybody-goes-on", clause="STA-011", scenario="test_what_another_holds_is_a_conflict",
-        finding="illegal-accepted", adapter=_with(_AnybodyGoesOn),
+        finding="illegal-accepted", adapter=reference(claims_class=_AnybodyGoesOn),
         mistake="B may resume what A has claimed (#944).",
     ),
     mutant(
         "names-by-their-beginning", clause="STA-011", scenario="test_names_that_look_alike_are_two",
-        finding="illegal-accepted", adapter=_with(_NamesByTheirBeginning),
+        finding="illegal-accepted", adapter=reference(claims_class=_NamesByTheirBeginning),
         mistake="Whoever's name begins like the holder's is the holder.",
     ),
     mutant(
         "names-by-their-tool", clause="STA-011", scenario="test_structured_actors_differ_by_any_key",
-        finding="illegal-accepted", adapter=_with(_NamesByTheirTool),
+        finding="illegal-accepted", adapter=reference(claims_class=_NamesByTheirTool),
         mistake="Two agents of one tool are one actor; the tool is read out of the name (#2861).",
     ),
     mutant(
         "no-op-with-a-row", clause="STA-011", scenario="test_who_holds_it_goes_on",
-        finding="no-op-claims-event", adapter=_with(_NoOpWithARow),
+        finding="no-op-claims-event", adapter=reference(claims_class=_NoOpWithARow),
         mistake="A start by who has it in hand already writes a row each time.",
     ),
     mutant(
         "conflict-with-nobody", clause="STA-011", scenario="test_what_another_holds_is_a_conflict",
-        finding="wrong-diagnostic", adapter=_with(_ConflictWithNobody),
+        finding="wrong-diagnostic", adapter=reference(claims_class=_ConflictWithNobody),
         mistake="A conflict does not say who the other is.",
     ),
     mutant(
         "implementer-blocks-review", clause="STA-011", scenario="test_one_reviewer_at_a_time",
-        finding="legal-refused", adapter=_with(_ImplementerBlocksReview),
+        finding="legal-refused", adapter=reference(claims_class=_ImplementerBlocksReview),
         mistake="Who implemented it stands in the way of everybody else's review (#2861).",
     ),
     mutant(
         "stranded-silently", clause="STA-004", scenario="test_what_is_claimed_and_not_started_is_shown",
-        finding="wrong-diagnostic", workflow=_Silent, adapter=_with(_ConflictWithoutACommand),
+        finding="wrong-diagnostic", workflow=_Silent, adapter=reference(claims_class=_ConflictWithoutACommand),
         mistake="A work package that is claimed and not started is told to nobody with a way on (#944).",
     ),
     mutant(
@@ -226,17 +202,17 @@ MUTANTS: list[type[Mutant]] = [
     ),
     mutant(
         "claims-again", clause="STA-004", scenario="test_what_is_claimed_and_not_started_is_shown",
-        finding="row-duplicated", adapter=_with(_ClaimsAgain),
+        finding="row-duplicated", adapter=reference(claims_class=_ClaimsAgain),
         mistake="A start that goes on with a claim claims a second time.",
     ),
     mutant(
         "gives-back-by-age", clause="STA-004", scenario="test_time_that_passed_proves_nothing",
-        finding="illegal-accepted", adapter=_with(_GivesBackByAge),
+        finding="illegal-accepted", adapter=reference(claims_class=_GivesBackByAge),
         mistake="A claim that is old enough is taken for stranded (#3939).",
     ),
     mutant(
         "number-without-start", clause="STA-004", scenario="test_a_process_id_that_was_used_again_is_another_process",
-        finding="legal-refused", adapter=_with(_NumberWithoutStart),
+        finding="legal-refused", adapter=reference(claims_class=_NumberWithoutStart),
         mistake="A process id that runs is the holder, whoever has it by now (#3939).",
     ),
     mutant(
@@ -251,18 +227,18 @@ MUTANTS: list[type[Mutant]] = [
     ),
     mutant(
         "starts-anything", clause="STA-007", scenario="test_a_start_follows_the_lane_table",
-        finding="illegal-accepted", adapter=_with(_StartsAnything),
+        finding="illegal-accepted", adapter=reference(claims_class=_StartsAnything),
         mistake="A start takes up what is done or canceled, by force.",
+    ),
+    mutant(
+        "reviews-anything", clause="STA-007", scenario="test_a_review_follows_the_lane_table",
+        finding="illegal-accepted", adapter=reference(claims_class=_ReviewsAnything),
+        mistake="A review takes up, by force, what is not there to be reviewed.",
     ),
     mutant(
         "forgets-the-review", clause="STA-007", scenario="test_work_that_goes_back_says_how",
         finding="wrong-row", workflow=_ForgetsWhy,
         mistake="Work goes back to planned without the review that sent it (#3307).",
-    ),
-    mutant(
-        "batch-without-lock", clause="STA-008", scenario="test_one_of_several_starting_wins",
-        finding="race-lost", workflow=_BatchWithoutLock,
-        mistake="One row is appended under the lock, several are not (#1444).",
     ),
 ]
 # fmt: on

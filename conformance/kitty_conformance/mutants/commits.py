@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -99,6 +100,34 @@ class _FollowsGitDir(GitCommit):
         return subprocess.run(["git", *arguments], cwd=self._paths.log.parent, env=os.environ, **options)
 
 
+class _RollsBackByCheckout(_Impatient):
+    def _record(self, git: GitCommit, store: LogStore, before: int, row: dict[str, Any]) -> None:
+        try:
+            super()._record(git, store, before, row)
+        except DiagnosticError:
+            git._git("checkout", "--quiet", "HEAD", "--", store.paths.log.name)
+            raise
+
+
+class _WithoutHooks(GitCommit):
+    def run(self, message: str) -> Any:
+        return self._git("commit", "--quiet", "--no-verify", "--only", f"--message={message}", "--", *self._names)
+
+
+class _OnlyTheLog(GitCommit):
+    def commit(self, message: str) -> None:
+        self._names = self._names[:1]  # type: ignore[assignment]
+        self._new = [name for name in self._new if name in self._names]
+        super().commit(message)
+
+
+class _MakesTheSnapshotAnew(GitCommit):
+    def restore(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot = json.dumps(json.loads(self._snapshot)).encode()
+        super().restore()
+
+
 def _with(commit: type[GitCommit]) -> type[Workflow]:
     return type("_WithCommit", (_Impatient,), {"commit_class": commit})
 
@@ -186,6 +215,27 @@ MUTANTS: list[type[Mutant]] = [
         scenario="test_a_refusing_gate_ends_with_another_status_than_0",
         finding="wrong-exit-status", workflow=_Impatient, adapter=_EndsWith0,
         mistake="A gate refuses, says so, and the command ends with 0 (#4937).",
+    ),
+    mutant(
+        "rolls-back-by-checkout", clause="STA-006", scenario="test_a_refused_commit_costs_no_row_that_was_there",
+        finding="refusal-changed-state", workflow=_RollsBackByCheckout,
+        mistake="After a refused commit the log is checked out, and rows that were not committed are gone.",
+    ),
+    mutant(
+        "past-the-hooks", clause="STA-006", scenario="test_a_refused_commit_is_a_failure_that_leaves_nothing",
+        finding="illegal-accepted", workflow=_with(_WithoutHooks),
+        mistake="The commit is made with --no-verify, past a hook that refuses it.",
+    ),
+    mutant(
+        "commits-the-log-alone", clause="STA-006", scenario="test_a_transition_after_a_refused_one_succeeds",
+        finding="commit-missing", workflow=_with(_OnlyTheLog),
+        mistake="The log is committed, and the snapshot that belongs to it is left behind.",
+    ),
+    mutant(
+        "restores-another-snapshot", clause="STA-006",
+        scenario="test_a_refused_commit_is_a_failure_that_leaves_nothing",
+        finding="snapshot-differs", workflow=_with(_MakesTheSnapshotAnew),
+        mistake="After a refused commit the snapshot says what it said, in other bytes.",
     ),
 ]
 # fmt: on

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from kitty_reliability.formats.diagnostics import diagnostic
 from kitty_reliability.formats.events import Row, encode_row, read_rows
 from kitty_reliability.formats.lanes import Lane
+from kitty_reliability.implementations.protocol import Transition
 from kitty_reliability.reference.files import append_durably
+from kitty_reliability.reference.locations import find_mission
 from kitty_reliability.reference.workflow import Moved
 
 from .base import LogStore, Mutant, Workflow, mutant
@@ -24,6 +26,9 @@ __all__ = ["MUTANTS"]
 
 
 class _NoLock(LogStore):
+    #: What the lock is asked for.
+    request: Any
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         yield
@@ -40,6 +45,35 @@ class _LocksThreadsOnly(_NoLock):
     def locked(self) -> Iterator[None]:
         with self.threads:
             yield
+
+
+class _LocksForWhatIsAsked(Workflow):
+    @contextmanager
+    def writing(self, request: Any) -> Iterator[Any]:
+        store = self._store(find_mission(request.root, request.mission))
+        assert isinstance(store, _NoLock)
+        store.request = request
+        with super().writing(request) as found:
+            yield found
+
+
+class _LockedForOne(_NoLock):
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with LogStore.locked(self) if isinstance(self.request, Transition) else nullcontext():
+            yield
+
+
+class _LockOfTheCheckout(_NoLock):
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        path = Path(self.request.root, ".kittify", "locks", "mission.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(path, timeout=self.lock_seconds):
+                yield
+        except Timeout:
+            raise diagnostic("EVENT_LOCK_TIMEOUT", path=str(path), seconds=self.lock_seconds) from None
 
 
 class _LostUpdate(LogStore):
@@ -137,6 +171,16 @@ MUTANTS: list[type[Mutant]] = [
         "leaves-its-lock-file", clause="STA-008", scenario="test_a_writer_that_was_killed_is_in_nobodys_way",
         finding="stuck-after-fault", store=_LeavesItsLockFile,
         mistake="The lock is a file that is there; whoever is killed leaves it, and nobody may ever write again.",
+    ),
+    mutant(
+        "batch-without-lock", clause="STA-008", scenario="test_one_of_several_starting_wins",
+        finding="race-lost", workflow=_LocksForWhatIsAsked, store=_LockedForOne,
+        mistake="One row is appended under the lock, several are not (#1444).",
+    ),
+    mutant(
+        "locks-where-it-stands", clause="STA-008", scenario="test_one_of_several_in_several_checkouts_wins",
+        finding="race-lost", workflow=_LocksForWhatIsAsked, store=_LockOfTheCheckout,
+        mistake="Each checkout has a lock of its own, and all of them write one log.",
     ),
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from kitty_reliability.formats.lane_manifest import LaneManifest, lane_branch, m
 from kitty_reliability.formats.workspace import WorkspaceContext
 from kitty_reliability.reference.diffs import Diffs, Refs
 
-from .base import Mutant, Reference, mutant
+from .base import Mutant, declare, reference
 
 __all__ = ["MUTANTS"]
 
@@ -184,8 +184,7 @@ _A_CHANGE_IS_MISSING, _TOO_MUCH = "change-hidden", "foreign-change-shown"
 
 
 def _diffs(name: str, clause: str, scenario: str, finding: str, mistake: str, diffs: type[Diffs]) -> type[Mutant]:
-    adapter = type("Shows", (Reference,), {"diffs_class": diffs})
-    return mutant(name, clause=clause, scenario=scenario, finding=finding, mistake=mistake, adapter=adapter)
+    return declare(clause, name, scenario, finding, mistake, adapter=reference(diffs_class=diffs))
 
 
 # fmt: off

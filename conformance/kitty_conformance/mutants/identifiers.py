@@ -12,7 +12,7 @@ from kitty_reliability.implementations.protocol import Outcome, Request, State, 
 from kitty_reliability.reference.locations import find_mission
 from kitty_reliability.reference.workflow import Moved, StateReport
 
-from .base import Mutant, Reference, Workflow, mutant
+from .base import Mutant, Reference, Workflow, declare
 
 __all__ = ["MUTANTS"]
 
@@ -110,12 +110,8 @@ class _ReportsTheEnvironment(Reference):
         return outcome
 
 
-def _sec(clause: str, name: str, scenario: str, finding: str, mistake: str, **parts: Any) -> type[Mutant]:
-    return mutant(name, clause=clause, scenario=scenario, finding=finding, mistake=mistake, **parts)
-
-
 MUTANTS: list[type[Mutant]] = [
-    _sec(
+    declare(
         "SEC-001",
         "slug-is-a-path",
         "test_no_slug_leads_out_of_the_root",
@@ -123,7 +119,7 @@ MUTANTS: list[type[Mutant]] = [
         "The slug is joined to a directory and written where that leads.",
         adapter=_JoinsTheSlug,
     ),
-    _sec(
+    declare(
         "SEC-001",
         "slug-is-a-path-to-read",
         "test_no_slug_leads_out_of_the_root",
@@ -131,7 +127,7 @@ MUTANTS: list[type[Mutant]] = [
         "Writers check the slug, and the reader forgets to.",
         adapter=_JoinsTheSlugToRead,
     ),
-    _sec(
+    declare(
         "SEC-002",
         "work-package-is-a-path",
         "test_no_work_package_leads_out_of_the_root",
@@ -139,7 +135,7 @@ MUTANTS: list[type[Mutant]] = [
         "A marker file is named by the work package before anybody looks at the id.",
         workflow=_KeepsAMarkerByWorkPackage,
     ),
-    _sec(
+    declare(
         "SEC-002",
         "recorded-work-package-is-a-path",
         "test_a_recorded_work_package_leads_nowhere",
@@ -147,7 +143,7 @@ MUTANTS: list[type[Mutant]] = [
         "What the command line gives is checked; an id that comes from a row is not.",
         workflow=_NotesTheWorkPackagesOfTheLog,
     ),
-    _sec(
+    declare(
         "SEC-003",
         "follows-a-linked-mission",
         "test_a_link_out_of_the_root_is_not_followed",
@@ -155,7 +151,7 @@ MUTANTS: list[type[Mutant]] = [
         "The mission's directory is resolved first, so that what is outside looks like a repository of its own.",
         adapter=_FollowsLinks,
     ),
-    _sec(
+    declare(
         "SEC-003",
         "follows-a-linked-log",
         "test_a_link_out_of_the_root_is_not_followed",
@@ -163,7 +159,7 @@ MUTANTS: list[type[Mutant]] = [
         "One of the writers opens the log without asking what it is, and writes through the link.",
         adapter=_WritesThroughALinkedLog,
     ),
-    _sec(
+    declare(
         "SEC-004",
         "shows-control-characters",
         "test_a_terminal_is_not_obeyed",
@@ -171,7 +167,7 @@ MUTANTS: list[type[Mutant]] = [
         "The text output shows an actor's name as it is, escape sequences and all.",
         adapter=_ShowsTextsAsTheyAre,
     ),
-    _sec(
+    declare(
         "SEC-004",
         "mangles-half-characters",
         "test_a_lone_surrogate_is_refused",
@@ -179,7 +175,7 @@ MUTANTS: list[type[Mutant]] = [
         "A lone surrogate becomes a question mark without a word.",
         workflow=_MangleHalfCharacters,
     ),
-    _sec(
+    declare(
         "SEC-004",
         "cuts-at-a-newline",
         "test_a_control_character_stays_data",
@@ -187,7 +183,7 @@ MUTANTS: list[type[Mutant]] = [
         "Only the first line of a reason is kept, so that the log looks tidy.",
         workflow=_CutsTheReasonAtANewline,
     ),
-    _sec(
+    declare(
         "SEC-007",
         "records-who-is-logged-in",
         "test_nothing_of_the_environment_leaks",
@@ -195,7 +191,7 @@ MUTANTS: list[type[Mutant]] = [
         "Each row records the user and his home directory, for support.",
         workflow=_RecordsWhoIsLoggedIn,
     ),
-    _sec(
+    declare(
         "SEC-007",
         "reports-the-environment",
         "test_nothing_of_the_environment_leaks",

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from kitty_reliability.formats.diagnostics import DiagnosticError
+from kitty_reliability.formats.events import encode_row
 from kitty_reliability.implementations.protocol import MergeLogs, MergeLogsAnswer, Outcome
+from kitty_reliability.reference.files import replace_file
 from kitty_reliability.reference.merging import Merger
 
-from .base import Mutant, Reference, mutant
+from .base import Mutant, Reference, mutant, reference
 
 __all__ = ["MUTANTS"]
 
@@ -38,6 +40,25 @@ class _OnlyTransitions(Merger):
         return (line for line in super().union(lines) if "to_lane" in line.row)
 
 
+class _LostIsDeleted(Merger):
+    def merge(self, base: Path, ours: Path, theirs: Path) -> int:
+        sides = [{line.data for line in self.lines(path)} for path in (ours, theirs)]
+        gone = {line.data for line in self.lines(base)} - (sides[0] & sides[1])
+        super().merge(base, ours, theirs)
+        kept = [line.data + b"\n" for line in self.lines(ours) if line.data not in gone]
+        replace_file(ours, b"".join(kept))
+        return len(kept)
+
+
+class _KnownKeysOnly(Merger):
+    def merge(self, base: Path, ours: Path, theirs: Path) -> int:
+        rows = super().merge(base, ours, theirs)
+        known = [line.row for line in self.lines(ours)]
+        plain = [{key: row[key] for key in row if not key.startswith("from_a_")} for row in known]
+        replace_file(ours, b"".join(map(encode_row, plain)))
+        return rows
+
+
 class _ConflictEndsWithSuccess(Reference):
     def merge_logs(self, request: MergeLogs) -> Outcome:
         try:
@@ -47,7 +68,7 @@ class _ConflictEndsWithSuccess(Reference):
 
 
 def _merging(name: str, scenario: str, finding: str, mistake: str, merger: type[Merger]) -> type[Mutant]:
-    adapter = type("Merges", (Reference,), {"merger_class": merger})
+    adapter = reference(merger_class=merger)
     return mutant(name, clause="LOG-013", scenario=scenario, finding=finding, mistake=mistake, adapter=adapter)
 
 
@@ -72,6 +93,20 @@ MUTANTS: list[type[Mutant]] = [
         "acked-row-missing",
         "A merge writes the rows that it understands, and annotations and decisions are gone.",
         _OnlyTransitions,
+    ),
+    _merging(
+        "merge-lost-is-deleted",
+        "test_a_row_that_one_side_lost_is_back",
+        "acked-row-missing",
+        "A row that one side has lost is taken for one that was deleted, and lost for both.",
+        _LostIsDeleted,
+    ),
+    _merging(
+        "merge-knows-its-keys",
+        "test_a_row_keeps_what_it_says",
+        "acked-row-missing",
+        "A merge writes rows anew, with the keys that it knows.",
+        _KnownKeysOnly,
     ),
     mutant(
         "merge-conflict-ends-with-success",

@@ -10,9 +10,10 @@ from typing import Any
 
 from kitty_reliability.formats.diagnostics import DiagnosticError, diagnostic
 from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, MissionPaths
+from kitty_reliability.implementations.protocol import Outcome, Request
 from kitty_reliability.reference.locations import find_mission
 
-from .base import Mutant, Workflow, mutant
+from .base import Mutant, Reference, Workflow, mutant
 
 __all__ = ["MUTANTS"]
 
@@ -27,7 +28,7 @@ def _nearest(root: str, slug: str) -> MissionPaths:
     for directory in (asked, *asked.parents):
         if (directory / MISSIONS_DIRECTORY / slug).is_dir():
             return MissionPaths.under(directory, slug)
-    raise diagnostic("MISSION_NOT_FOUND", mission_slug=slug, root=root)
+    return find_mission(root, slug)
 
 
 def _here_only(root: str, slug: str) -> MissionPaths:
@@ -79,12 +80,23 @@ def _first(root: str, slug: str, fields: Any) -> MissionPaths:  # noqa: ARG001
     return find_mission(root, str(fields["candidates"]).split(", ")[0])
 
 
+class _OthersInTheStaleCopy(Reference):
+    def answer(self, request: Request) -> Outcome:
+        self.workflow.find = find_mission if request.operation == "transition" else _nearest
+        return super().answer(request)
+
+
 # fmt: off
 MUTANTS: list[type[Mutant]] = [
     mutant(
         "writes-the-stale-copy", clause="STA-005", scenario="test_one_log_is_written_from_every_place",
         finding="wrong-copy", workflow=_finds(_nearest),
         mistake="From a lane worktree its own older copy of the log is written (#945, #539).",
+    ),
+    mutant(
+        "others-write-the-stale-copy", clause="STA-005", scenario="test_every_writer_writes_one_log",
+        finding="wrong-copy", adapter=_OthersInTheStaleCopy,
+        mistake="A transition finds the main checkout; batch, start and materialize write the copy that is nearer.",
     ),
     mutant(
         "looks-where-it-stands", clause="STA-005", scenario="test_one_log_is_written_from_every_place",

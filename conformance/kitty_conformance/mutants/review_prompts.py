@@ -18,15 +18,11 @@ from kitty_reliability.implementations.protocol import Dispatch, Outcome, Prompt
 from kitty_reliability.reference.files import replace_file
 from kitty_reliability.reference.prompts import PromptIdentity, Prompts
 
-from .base import Mutant, Reference, mutant
+from .base import Mutant, Reference, declare, mutant, reference
 
 __all__ = ["MUTANTS"]
 
 _MISMATCH = "REVIEW_PROMPT_METADATA_MISMATCH"
-
-
-def _of(prompts: type[Prompts]) -> type[Reference]:
-    return type("_Prompting", (Reference,), {"prompts_class": prompts})
 
 
 # --- writing
@@ -251,8 +247,7 @@ class _DiesOfATaskFile(Reference):
 
 
 def _rpm(clause: str, name: str, scenario: str, finding: str, mistake: str, broken: type[Prompts]) -> type[Mutant]:
-    adapter = _of(broken)
-    return mutant(name, clause=clause, scenario=scenario, finding=finding, mistake=mistake, adapter=adapter)
+    return declare(clause, name, scenario, finding, mistake, adapter=reference(prompts_class=broken))
 
 
 # fmt: off
