@@ -18,11 +18,7 @@ def append_durably(path: Path, data: bytes) -> None:
     """
     fresh = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY | _NO_FOLLOW, 0o666)
-    try:
-        _write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _write_and_close(descriptor, data)
     if fresh:
         sync_directory(path.parent)
 
@@ -41,11 +37,7 @@ def write_exclusively(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a new file and wait until the disk has it; FileExistsError when there is one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NO_FOLLOW, mode)
     try:
-        try:
-            _write_all(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _write_and_close(descriptor, data)
     except BaseException:
         # Half a file under this name would be taken for the whole one.
         with contextlib.suppress(OSError):
@@ -60,12 +52,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
-        try:
-            _write_all(descriptor, data)
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _write_and_close(descriptor, data, durable=durable)
         temporary.replace(path)
         if durable:
             sync_directory(path.parent)
@@ -86,11 +73,16 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    # One call is the rule; a disk that takes less is asked again for the rest.
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+def _write_and_close(descriptor: int, data: bytes, *, durable: bool = True) -> None:
+    try:
+        # One call is the rule; a disk that takes less is asked again for the rest.
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
