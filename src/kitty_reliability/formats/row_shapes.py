@@ -15,15 +15,13 @@ from .instants import instant
 from .lanes import Lane
 from .rows import AnnotationRow, LaneRow, Row, kind_of
 
-__all__ = ["ACTOR_KEYS", "checked"]
+__all__ = ["ACTOR_KEYS", "RUNTIME_TEXTS", "checked"]
 
 #: A structured actor has exactly these keys, each a string or null.
 ACTOR_KEYS: Final = frozenset({"role", "profile", "tool", "model"})
 
-_DIGITS: Final = re.compile(r"\s*[0-9]{1,18}\s*\Z")
-_LANES: Final = frozenset(str(lane) for lane in Lane)
-_OPTIONAL_TEXT: Final = ("reason", "review_ref", "mission_slug", "mission_id", "feature_slug", "reason_source")
-_DELTA_TEXT: Final = (
+#: The runtime slots that an annotation replaces by a text.
+RUNTIME_TEXTS: Final = (
     "shell_pid_created_at",
     "agent",
     "assignee",
@@ -32,8 +30,11 @@ _DELTA_TEXT: Final = (
     "agent_profile_version",
     "model",
     "provider",
-    "note",
 )
+
+_DIGITS: Final = re.compile(r"\s*[0-9]{1,18}\s*\Z")
+_LANES: Final = frozenset(str(lane) for lane in Lane)
+_OPTIONAL_TEXT: Final = ("reason", "review_ref", "mission_slug", "mission_id", "feature_slug", "reason_source")
 _OVERRIDE_KEYS: Final = ("at", "actor", "wp_id", "reason")
 _REVIEW_KEYS: Final = ("reviewer", "verdict", "reference")
 
@@ -124,7 +125,7 @@ def _annotation(data: dict[str, Any], line: int) -> AnnotationRow:
 
 
 def _check_delta(delta: dict[str, Any], line: int) -> None:
-    for key in _DELTA_TEXT:
+    for key in (*RUNTIME_TEXTS, "note"):
         value = delta.get(key)
         if value is not None and value.__class__ is not str:
             raise _invalid(line, f"delta.{key}", "is not a text")

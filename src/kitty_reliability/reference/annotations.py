@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kitty_reliability.formats.row_shapes import RUNTIME_TEXTS
+
 __all__ = ["fold_annotation"]
 
-_REPLACED: Final = (
-    "shell_pid",
-    "shell_pid_created_at",
-    "agent",
-    "assignee",
-    "role",
-    "agent_profile",
-    "agent_profile_version",
-    "model",
-    "provider",
-)
+_REPLACED: Final = ("shell_pid", *RUNTIME_TEXTS)
 _RELEASED: Final = ("agent", "shell_pid", "shell_pid_created_at")
 
 
