@@ -297,37 +297,11 @@ class Signoff(_MissionRequest):
     operation: Literal["signoff"] = "signoff"
 
 
-class Surface(_Value):
-    """Return the command that does ``request``; the runner runs it."""
-
-    operation: Literal["surface"] = "surface"
-    request: (
-        Transition
-        | State
-        | Materialize
-        | Batch
-        | Start
-        | Recover
-        | MergeLogs
-        | Repair
-        | Prompt
-        | Dispatch
-        | Diff
-        | Guard
-        | Preflight
-        | Signoff
-    )
-    format: Literal["json", "text"] = "json"
-
-
-Request = (
-    Hello
-    | Open
-    | Transition
+#: What a command of its own can do.
+_Command = (
+    Transition
     | State
-    | Events
     | Materialize
-    | Surface
     | Batch
     | Start
     | Recover
@@ -340,6 +314,17 @@ Request = (
     | Preflight
     | Signoff
 )
+
+
+class Surface(_Value):
+    """Return the command that does ``request``; the runner runs it."""
+
+    operation: Literal["surface"] = "surface"
+    request: _Command
+    format: Literal["json", "text"] = "json"
+
+
+Request = Hello | Open | Events | Surface | _Command
 
 #: Validates a request, from Python values or from JSON.
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(
