@@ -158,12 +158,12 @@ class Repository:
     @property
     def head(self) -> str:
         """The id of the commit that is checked out."""
-        return self.git("rev-parse", "HEAD").strip()
+        return self.checkout.head
 
     @property
     def status(self) -> str:
         """``git status --porcelain``; empty when the tree is clean."""
-        return self.git("status", "--porcelain")
+        return self.checkout.status
 
     @property
     def checkout(self) -> Checkout:
