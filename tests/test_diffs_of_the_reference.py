@@ -159,24 +159,24 @@ def test_without_a_manifest_nothing_is_guessed(built: RepositoryMission) -> None
     built.paths.lanes.unlink()
     assert refusal(built)[0] == "DIFF_LANE_UNKNOWN"
     built.paths.lanes.write_bytes(b"{")
-    assert refusal(built)[0] == "DIFF_RECORD_UNREADABLE"
+    assert refusal(built)[0] == "LANE_RECORD_UNREADABLE"
 
 
 def test_two_lanes_or_an_unsafe_one_are_refused(built: RepositoryMission) -> None:
     lanes = read_lane_manifest(built.paths.lanes).lanes  # type: ignore[union-attr]
     manifest(built, lanes=[*lanes, replace(lanes[0], lane_id="lane-z")])
-    assert refusal(built)[0] == "DIFF_LANE_UNKNOWN"
+    assert refusal(built)[0] == "LANE_RECORD_AMBIGUOUS"
     manifest(built, lanes=[replace(lanes[0], lane_id="../../../x")])
-    assert refusal(built)[0] == "DIFF_LANE_UNKNOWN"
+    assert refusal(built)[0] == "LANE_RECORD_AMBIGUOUS"
 
 
 def test_a_context_that_cannot_be_read_is_refused(built: RepositoryMission) -> None:
     built.lane("lane-a").unreadable_context()
-    assert refusal(built)[0] == "DIFF_RECORD_UNREADABLE"
+    assert refusal(built)[0] == "LANE_RECORD_UNREADABLE"
     lane = built.lane("lane-a")
     path = lane.context_path
     path.write_bytes(replace(lane.context, mission_slug="another").encode())
-    assert refusal(built)[0] == "DIFF_RECORD_UNREADABLE"
+    assert refusal(built)[0] == "LANE_RECORD_UNREADABLE"
 
 
 @pytest.mark.parametrize(

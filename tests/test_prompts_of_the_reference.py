@@ -18,6 +18,7 @@ from kitty_reliability.build.mission import mission
 from kitty_reliability.build.prompts import PROMPT_FIELDS
 from kitty_reliability.build.prompts import prompt as built_prompt
 from kitty_reliability.build.repository import repository
+from kitty_reliability.formats.lane_manifest import LaneManifest, ManifestLane
 from kitty_reliability.formats.prompts import PromptMetadata, parse_prompt, read_prompt, repository_identity
 from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.protocol import Outcome
@@ -149,7 +150,25 @@ def test_what_cannot_be_asked_is_refused_and_writes_nothing(desk: Desk, keys: di
 
 def test_a_manifest_that_cannot_be_read_is_told(desk: Desk) -> None:
     desk.mission.paths.lanes.write_bytes(b"{")
-    assert code(desk.prompt()) == "LANES_UNREADABLE"
+    assert code(desk.prompt()) == "LANE_RECORD_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    ("lanes", "expected"),
+    [
+        (["lane-a"], "LANE_RECORD_UNREADABLE"),
+        (["a", "b"], "LANE_RECORD_AMBIGUOUS"),
+        (["../x"], "LANE_RECORD_AMBIGUOUS"),
+    ],
+)
+def test_a_record_that_does_not_tell_the_lane_is_no_guess(desk: Desk, lanes: list[str], expected: str) -> None:
+    manifest = LaneManifest("demo", None, "b", "main", [ManifestLane(lane, ["WP01"]) for lane in lanes], "then")
+    desk.mission.paths.lanes.write_bytes(manifest.encode())
+    context = desk.mission.root / ".kittify" / "workspaces" / "demo-lane-a.json"
+    context.parent.mkdir(parents=True)
+    context.write_bytes(b"{}")
+    assert code(desk.prompt()) == expected
+    assert not list(desk.temporary.rglob("*.md"))
 
 
 def test_an_invocation_that_is_there_is_not_overwritten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

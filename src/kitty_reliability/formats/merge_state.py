@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from .findings import FormatError
 from .identifiers import is_safe_segment
 from .strict_json import parse
 
@@ -55,13 +56,8 @@ class MergeFinding(StrEnum):
     UNSAFE_SEGMENT = "unsafe-segment"
 
 
-class MergeStateError(ValueError):
+class MergeStateError(FormatError[MergeFinding]):
     """A merge state cannot be read, or it is not clear which; ``finding`` has the word."""
-
-    def __init__(self, finding: MergeFinding, problem: str) -> None:
-        self.finding = finding
-        self.problem = problem
-        super().__init__(f"{finding}: {problem}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from .findings import FormatError
 from .frontmatter import FrontmatterError, join, parse_yaml, split
 
 __all__ = [
@@ -88,18 +89,8 @@ class PromptFinding(StrEnum):
     UNSAFE_SEGMENT = "unsafe-segment"
 
 
-class PromptFormatError(ValueError):
-    """A prompt's file, or the name of one, is not what it should be.
-
-    Arguments:
-        finding: the word; ``problem``: the sentence; ``field``: the field that it is about, empty when none.
-    """
-
-    def __init__(self, finding: PromptFinding, problem: str, *, field: str = "") -> None:
-        self.finding = finding
-        self.problem = problem
-        self.field = field
-        super().__init__(f"{finding}: {problem}")
+class PromptFormatError(FormatError[PromptFinding]):
+    """A prompt's file, or the name of one, is not what it should be."""
 
 
 # --- where prompts are

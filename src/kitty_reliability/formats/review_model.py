@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from .findings import FormatError
+
 __all__ = [
     "EVENT_VERDICTS",
     "OVERRIDE",
@@ -66,18 +68,8 @@ class ReviewFinding(StrEnum):
     BAD_REFERENCE = "bad-reference"
 
 
-class ReviewFormatError(ValueError):
-    """A review artifact or a reference to one is not what it should be.
-
-    Arguments:
-        finding: the word; ``problem``: the sentence; ``field``: the key that it is about, empty when none.
-    """
-
-    def __init__(self, finding: ReviewFinding, problem: str, *, field: str = "") -> None:
-        self.finding = finding
-        self.problem = problem
-        self.field = field
-        super().__init__(f"{finding}: {problem}")
+class ReviewFormatError(FormatError[ReviewFinding]):
+    """A review artifact or a reference to one is not what it should be."""
 
 
 @dataclass(frozen=True, slots=True)

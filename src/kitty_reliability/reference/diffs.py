@@ -16,15 +16,10 @@ from typing import Final, NamedTuple
 
 from kitty_reliability.formats.diagnostics import diagnostic
 from kitty_reliability.formats.identifiers import is_safe_segment
-from kitty_reliability.formats.lane_manifest import (
-    PLANNING_LANE,
-    LaneManifest,
-    LaneManifestError,
-    lane_branch,
-    read_lane_manifest,
-)
-from kitty_reliability.formats.mission import MissionPaths
-from kitty_reliability.formats.workspace import WorkspaceContext, context_path, read_context
+from kitty_reliability.formats.lane_manifest import PLANNING_LANE, LaneManifest
+from kitty_reliability.formats.workspace import WorkspaceContext
+
+from .lane_records import LaneRecords
 
 __all__ = ["Diffs", "Refs"]
 
@@ -48,7 +43,7 @@ class Refs(NamedTuple):
     dependencies: Sequence[str] = ()
 
 
-class Diffs:
+class Diffs(LaneRecords):
     """Says how the changes of a lane are looked at; changes nothing.
 
     Arguments:
@@ -56,15 +51,11 @@ class Diffs:
         work_package: any work package of the lane.
     """
 
-    def __init__(self, paths: MissionPaths, work_package: str) -> None:
-        self.paths = paths
-        self.work_package = work_package
-
     def refs(self) -> Refs:
         """Return the recorded branches, each of which is a branch and nothing else.
 
         Raises:
-            DiagnosticError: DIFF_LANE_UNKNOWN, DIFF_RECORD_UNREADABLE, DIFF_REF_MISSING, DIFF_REF_AMBIGUOUS.
+            DiagnosticError: DIFF_LANE_UNKNOWN, DIFF_REF_MISSING, DIFF_REF_AMBIGUOUS, and what ``LaneRecords`` raises.
         """
         manifest, lane_id = self.lane()
         context = self.context(lane_id)
@@ -90,35 +81,17 @@ class Diffs:
 
     def lane(self) -> tuple[LaneManifest, str]:
         """Return the lane manifest, and the lane that has the work package and a branch of its own."""
-        try:
-            manifest = read_lane_manifest(self.paths.lanes)
-        except LaneManifestError as error:
-            raise diagnostic("DIFF_RECORD_UNREADABLE", problem=str(error)) from None
-        found = [lane.lane_id for lane in manifest.lanes if self.work_package in lane.wp_ids] if manifest else []
-        if manifest is None or len(found) != 1 or found[0] == PLANNING_LANE or not is_safe_segment(found[0]):
-            raise diagnostic(
-                "DIFF_LANE_UNKNOWN",
-                mission_slug=self.paths.slug,
-                work_package_id=self.work_package,
-                lanes=", ".join(found) or "none",
-            )
-        return manifest, found[0]
-
-    def context(self, lane_id: str) -> WorkspaceContext | None:
-        """Return the workspace context of a lane; None when there is none."""
-        path = context_path(self.paths.root, self.paths.slug, lane_id)
-        context = read_context(path)
-        foreign = context is not None and (context.mission_slug, context.lane_id) != (self.paths.slug, lane_id)
-        if foreign or (context is None and os.path.lexists(path)):
-            # Its names may be any; the conventional ones would be a guess.
-            raise diagnostic("DIFF_RECORD_UNREADABLE", problem=f"{path} is no workspace context of {lane_id}")
-        return context
+        manifest = self.manifest()
+        lane_id = None if manifest is None else self.lane_in(manifest)
+        if manifest is None or lane_id is None:
+            raise diagnostic("DIFF_LANE_UNKNOWN", mission_slug=self.paths.slug, work_package_id=self.work_package)
+        return manifest, lane_id
 
     def recorded(self, manifest: LaneManifest, lane_id: str, context: WorkspaceContext | None) -> Refs:
         """Return the branches as the records have them; a lane without a context has its conventional name."""
         mission = manifest.mission_branch
         return Refs(
-            base_ref=mission if context is None else context.base_branch,
+            base_ref=self.base_of(mission, context),
             mission_branch=mission,
             lane_branch=self.branch_of(mission, lane_id, context),
             base_commit=None if context is None else context.base_commit,
@@ -126,10 +99,6 @@ class Diffs:
                 self.branch_of(mission, needed, self.context(needed)) for needed in _needed(manifest, lane_id)
             ],
         )
-
-    def branch_of(self, mission_branch: str, lane_id: str, context: WorkspaceContext | None) -> str:
-        """Return the branch of a lane."""
-        return lane_branch(mission_branch, lane_id) if context is None else context.branch_name
 
     def require_branch(self, role: str, name: str) -> None:
         """Raise DIFF_REF_MISSING or DIFF_REF_AMBIGUOUS unless ``name`` is a branch and no tag."""
@@ -191,7 +160,7 @@ class Diffs:
         except ValueError:
             return ""  # a NUL, or half a character: git has no such name
         except OSError as error:
-            raise diagnostic("DIFF_RECORD_UNREADABLE", problem=f"git cannot be started: {error}") from error
+            raise diagnostic("GIT_NOT_STARTED", problem=str(error)) from error
 
 
 def _needed(manifest: LaneManifest, lane_id: str) -> list[str]:

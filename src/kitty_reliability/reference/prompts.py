@@ -17,21 +17,15 @@ from uuid import uuid4
 from kitty_reliability.formats import prompts as formats
 from kitty_reliability.formats.diagnostics import diagnostic
 from kitty_reliability.formats.instants import spell
-from kitty_reliability.formats.lane_manifest import (
-    PLANNING_LANE,
-    LaneManifestError,
-    lane_branch,
-    mission_branch,
-    read_lane_manifest,
-)
+from kitty_reliability.formats.lane_manifest import mission_branch
 from kitty_reliability.formats.mission import MissionPaths, read_meta
 from kitty_reliability.formats.prompts import PROMPT_FIELDS, PromptFinding, PromptFormatError, PromptMetadata
 from kitty_reliability.formats.work_package import find_work_package
-from kitty_reliability.formats.workspace import context_path, read_context
 from kitty_reliability.implementations.protocol import Dispatch, Prompt
 
 from .commands import printable
 from .files import write_exclusively
+from .lane_records import LaneRecords
 
 if TYPE_CHECKING:
     from .workflow import Workflow
@@ -237,18 +231,15 @@ class Prompts:
 
 def _references(paths: MissionPaths, mission_id: str | None, package: str) -> tuple[Path, str, str, str]:
     """Return worktree, mission branch, lane branch and base of a work package, from lane manifest and context only."""
-    try:
-        manifest = read_lane_manifest(paths.lanes)
-    except LaneManifestError as error:
-        raise diagnostic("LANES_UNREADABLE", problem=str(error)) from None
-    lane = None if manifest is None else manifest.lane_of(package)
+    records = LaneRecords(paths, package)
+    manifest = records.manifest()
+    lane = None if manifest is None else records.lane_in(manifest)
     branch = mission_branch(paths.slug, mission_id) if manifest is None else manifest.mission_branch
-    if lane is None or lane == PLANNING_LANE:
+    if lane is None:
         return paths.root, branch, "HEAD", branch
-    context = read_context(context_path(paths.root, paths.slug, lane))
-    if context is None:
-        return paths.root / ".worktrees" / f"{paths.slug}-{lane}", branch, lane_branch(branch, lane), branch
-    return paths.root / context.worktree_path, branch, context.branch_name, context.base_branch
+    context = records.context(lane)
+    lane_branch, base = records.branch_of(branch, lane, context), records.base_of(branch, context)
+    return records.worktree_of(lane, context), branch, lane_branch, base
 
 
 def _exposed(found: os.stat_result) -> str:
