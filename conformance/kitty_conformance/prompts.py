@@ -26,6 +26,7 @@ __all__ = [
     "Target",
     "ask",
     "dispatch",
+    "dispatch_request",
     "made",
     "neighbour",
     "race",
@@ -130,6 +131,8 @@ def made(asked: Target, outcome: Outcome) -> Made:
     }
     if asked.lane_worktree is not None:
         expected["lane_worktree"] = str(Path(asked.lane_worktree).resolve())
+    blank = [name for name in PROMPT_FIELDS if not said[name] and name != "mission_id"]
+    world.check(not blank, Finding.IDENTITY_DIFFERS, f"{path} says nothing of {', '.join(blank)}")
     wrong = {name: (said[name], value) for name, value in expected.items() if said[name] != value}
     if "mission_id" in wrong and not expected["mission_id"]:
         del wrong["mission_id"]  # released versions put the slug there
@@ -139,8 +142,8 @@ def made(asked: Target, outcome: Outcome) -> Made:
     return found
 
 
-def race(targets: Sequence[Target], turns: int) -> list[tuple[Made, float, float]]:
-    """Let each target be asked for ``turns`` times by a process of its own, all at once.
+def race(targets: Sequence[Target], turns: int, environment: Mapping[str, str]) -> list[tuple[Made, float, float]]:
+    """Let each target be asked for ``turns`` times by a process of its own with ``environment``, all at once.
 
     Returns:
         what each made, with the moments before it was asked for and after it was answered, on one clock.
@@ -149,7 +152,7 @@ def race(targets: Sequence[Target], turns: int) -> list[tuple[Made, float, float
     for world in {id(one.world): one.world for one in targets}.values():
         world.commit()
     with ExitStack() as stack:
-        sessions = [stack.enter_context(another_process(one.world)) for one in targets]
+        sessions = [stack.enter_context(another_process(one.world, environment)) for one in targets]
         pool = stack.enter_context(ThreadPoolExecutor(len(targets)))
         # Everybody is awake before the start.
         list(pool.map(lambda session: session.greeting, sessions))
@@ -181,10 +184,9 @@ def _bytes(outcome: Outcome) -> bytes | None:
         return None
 
 
-def dispatch(prompt: Made, asked: Target | None = None, **keys: Any) -> Outcome:
-    """Ask whether ``prompt`` may be dispatched for what it was made for, or for ``asked``."""
+def dispatch_request(prompt: Made, asked: Target | None = None, **keys: Any) -> Dispatch:
+    """Return the question whether ``prompt`` may be dispatched for what it was made for, or for ``asked``."""
     meant = asked or prompt.target
-    meant.world.worlds.needs(Capability.DISPATCH)
     values: dict[str, Any] = {
         "root": meant.root or str(meant.mission.root),
         "mission": meant.mission.slug,
@@ -193,7 +195,14 @@ def dispatch(prompt: Made, asked: Target | None = None, **keys: Any) -> Outcome:
         "lane_worktree": meant.lane_worktree,
         **keys,
     }
-    return meant.world.answered(meant.world.ask(Dispatch(**values)))
+    return Dispatch(**values)
+
+
+def dispatch(prompt: Made, asked: Target | None = None, **keys: Any) -> Outcome:
+    """Ask whether ``prompt`` may be dispatched for what it was made for, or for ``asked``."""
+    world = (asked or prompt.target).world
+    world.worlds.needs(Capability.DISPATCH)
+    return world.answered(world.ask(dispatch_request(prompt, asked, **keys)))
 
 
 def rewritten(prompt: Made, changes: Mapping[str, object], drop: Sequence[str] = ()) -> None:

@@ -18,7 +18,7 @@ from kitty_reliability.implementations.protocol import Capability, Outcome
 from kitty_reliability.observe.tree import mark_tree
 from pytest_kitty.scenarios import Finding
 
-from .prompts import Made, ask, dispatch, neighbour, rewritten, target, world_for
+from .prompts import Made, ask, dispatch, dispatch_request, neighbour, rewritten, target, world_for
 from .world import World, Worlds
 
 #: What a request says of itself: repository, mission, work package, worktree.
@@ -108,6 +108,9 @@ def test_the_prompt_of_another_is_not_dispatched(worlds: Worlds, differ: str) ->
     for prompt, asked in ((foreign, own), (mine, other)):
         what = f"a prompt of another {differ} was handed over"
         world.declined(dispatch(prompt, asked), what, Finding.WRONGLY_DISPATCHED)
+        # What the launcher takes over from the prompt does not make it right.
+        outcome = dispatch(prompt, asked, requested=dict(prompt.metadata))
+        world.declined(outcome, f"{what}, with its own fields", Finding.WRONGLY_DISPATCHED)
 
 
 # --- RPM-002
@@ -131,6 +134,36 @@ def test_every_difference_is_shown(worlds: Worlds) -> None:
     wrong = {name: _other(prompt.metadata[name]) for name in PROMPT_FIELDS}
     rewritten(prompt, wrong)
     _refused(prompt, dispatch(prompt, requested=dict(prompt.metadata)), wrong, "every field of the prompt differs")
+
+
+@pytest.mark.kitty_clause("RPM-002")
+def test_a_likeness_is_a_difference(worlds: Worlds) -> None:
+    """A field is what was asked for in other letters, with a blank, or with something behind it: refused."""
+    prompt = _prompt(worlds)
+    for field in ("mission_slug", "work_package_id", "lane_branch"):
+        value = prompt.metadata[field]
+        for wrong in (value.swapcase(), f"{value} ", f" {value}", f"{value}0", f"{value}\n", value[:-1]):
+            rewritten(prompt, {field: wrong})
+            outcome = dispatch(prompt, requested=dict(prompt.metadata))
+            what = f"{field} of the prompt is {wrong!r}, and {value!r} was asked for"
+            prompt.target.world.declined(outcome, what, Finding.WRONGLY_DISPATCHED)
+
+
+@pytest.mark.kitty_clause("RPM-002")
+def test_a_script_is_told_as_well(worlds: Worlds) -> None:
+    """A launcher is a script, and looks at the exit status of the command: 0 for the right prompt only."""
+    worlds.needs(Capability.SURFACE)
+    prompt = _prompt(worlds)
+    world = prompt.target.world
+    request = dispatch_request(prompt, requested=dict(prompt.metadata))
+    done = world.run(request)
+    world.check(done.status == 0, Finding.LEGAL_REFUSED, f"exit status {done.status}: {done.stderr[-300:]!r}")
+    rewritten(prompt, {"work_package_id": "WP02"})
+    done = world.run(request)
+    world.check(done.status != 0, Finding.WRONGLY_DISPATCHED, f"exit status 0: {done.stdout[-300:]!r}")
+    told = done.json()
+    missing = [key for key in ("diagnostic_code", "prompt_path") if not told.get(key)]
+    world.check(not missing, Finding.WRONG_DIAGNOSTIC, f"the command's output has no {', '.join(missing)}: {told}")
 
 
 @pytest.mark.kitty_clause("RPM-002")

@@ -7,12 +7,15 @@ import os
 import stat
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kitty_reliability.faults.clock import StoppedClock
+from kitty_reliability.formats.instants import instant
 from kitty_reliability.formats.prompts import PROMPT_FIELDS
 from kitty_reliability.implementations.protocol import Capability, Outcome, PromptAnswer
 from kitty_reliability.observe.tree import mark_tree
@@ -76,13 +79,23 @@ def _kept(world: World, prompts: list[Made], what: str) -> None:
 @pytest.mark.kitty_clause("RPM-004")
 @pytest.mark.parametrize("differ", ["repository", "mission", "work package", "invocation"])
 def test_prompts_that_are_asked_for_at_once_are_apart(worlds: Worlds, differ: str, record_property: Any) -> None:
-    """Eight processes ask again and again within the same seconds: no path is shared, and each prompt is its own."""
+    """Eight processes ask again and again in one second: no path is shared, and each prompt is its own.
+
+    The clock stands still for a Python program. Any other asks in the seconds that there are, and has to come to
+    several prompts in one of them.
+    """
     pair = _pair(worlds, differ)
     world = pair[0].world
     turns = scaled(_INVOCATIONS, world.implementation.greeting.typical_seconds)
-    record_property("scale", f"{_SESSIONS} sessions x {turns} of {_INVOCATIONS} prompts")
-    answers = race(pair * (_SESSIONS // 2), turns)
+    clock = StoppedClock(datetime.now(UTC).replace(microsecond=0))
+    answers = race(pair * (_SESSIONS // 2), turns, clock.environment())
+    seconds = [_second(prompt) for prompt, _, _ in answers]
+    stood = set(seconds) == {int(clock.moment.timestamp())}
+    when = "one second that stood still" if stood else f"{len(set(seconds))} seconds"
+    record_property("scale", f"{_SESSIONS} sessions x {turns} of {_INVOCATIONS} prompts in {when}")
     _apart(world, [prompt for prompt, _, _ in answers])
+    if len(set(seconds)) == len(seconds):
+        inconclusive("the clock did not stand still, and no two prompts were made in one second")
     for prompt, asked, _ in answers:
         there = prompt.path.read_bytes() if prompt.path.is_file() else b""
         newer = [
@@ -96,6 +109,16 @@ def test_prompts_that_are_asked_for_at_once_are_apart(worlds: Worlds, differ: st
         world.check(unchanged, Finding.OVERWRITTEN, f"{prompt.path} was changed")
         if there:
             _says(prompt)
+
+
+def _second(prompt: Made) -> int:
+    """Return the second that a prompt says it was made in."""
+    __tracebackhide__ = True
+    text = str(prompt.metadata.get("created_at"))
+    try:
+        return instant(text) // 10**9
+    except ValueError as error:
+        prompt.target.world.fail(Finding.IDENTITY_DIFFERS, f"{prompt.path} was made at {text!r}: {error}")
 
 
 def _says(prompt: Made) -> None:
@@ -120,18 +143,29 @@ def test_an_existing_prompt_is_never_overwritten(worlds: Worlds) -> None:
 @pytest.mark.kitty_clause("RPM-004")
 @pytest.mark.parametrize("name", ["another name", "a name that looks the same in a path"])
 def test_old_prompts_go_and_no_others(worlds: Worlds, name: str) -> None:
-    """More prompts than are kept: the newest is there, and so is every prompt of another mission and work package."""
-    world = world_for(worlds, slug="demo-pair")
-    first, second = target(world), target(world, "WP02")
+    """More prompts than are kept, all of them old: the newest stay, and so does what is somebody else's."""
+    world, twin = (world_for(worlds, inside="one/repo", slug="demo-pair", seed="same") for _ in range(2))
+    asked = target(world)
     slug = "other-pair" if name == "another name" else "demo-pair-"
-    other = replace(first, mission=neighbour(world, name="other", slug=slug))
-    spared = [ask(first), ask(second)]
-    for _ in range(_KEPT + 3):
-        outcome = world.answered(world.ask(other.request()))
-        if outcome.declined and slug.endswith("-"):
-            break
-        newest = made(other, outcome)
-        _kept(world, [*spared, newest], f"prompts of mission {slug} were asked for")
+    other = replace(asked, mission=neighbour(world, name="other", slug=slug))
+    spared = [_aged(ask(replace(asked, work_package="WP02")), 0), _aged(ask(target(twin)), 0)]
+    outcome = world.answered(world.ask(other.request()))
+    if not (outcome.declined and slug.endswith("-")):
+        spared.append(_aged(made(other, outcome), 0))
+    own = []
+    for number in range(1, _KEPT + 4):
+        newest = ask(asked)
+        _kept(world, [*spared, newest], f"{number} prompts were asked for")
+        own.append(_aged(newest, number))
+    there = [prompt.path.is_file() for prompt in own]
+    world.check(there == sorted(there), Finding.OVERWRITTEN, f"newer prompts went before older ones: {there}")
+
+
+def _aged(prompt: Made, hours: int) -> Made:
+    """Have a prompt be ten days old, but for some hours."""
+    then = prompt.path.stat().st_mtime - 240 * 3600 + hours * 3600
+    os.utime(prompt.path, (then, then))
+    return prompt
 
 
 # --- RPM-005
@@ -253,19 +287,19 @@ def _close(base: Path, place: Path) -> None:
 
 @pytest.mark.kitty_clause("RPM-007")
 def test_a_directory_of_others_is_not_used(worlds: Worlds) -> None:
-    """Each directory on the way was made before, open to everybody, or by another user: it is closed, or not used."""
+    """Each directory on the way was made before, open to everybody or a group, or by another user: it is closed, or not used."""
     _posix()
     asked = target(world_for(worlds))
     levels = _levels(worlds, ask(asked))
-    ways = ["open", *(["another user's"] if os.geteuid() == 0 else [])]
+    ways = ["open", "a group's", *(["another user's"] if os.geteuid() == 0 else [])]
     for number, level in enumerate(levels):
         for way in ways:
-            temporary = worlds.base / f"tmp-{number}-{way[:4]}"
+            temporary = worlds.base / f"tmp-{number}-{way.split(chr(39))[0]}"
             place = temporary / level
             place.mkdir(mode=0o700, parents=True)
             _close(temporary, place)
-            place.chmod(0o777 if way == "open" else 0o755)
-            if way != "open":
+            place.chmod({"open": 0o777, "a group's": 0o770}.get(way, 0o755))
+            if way == "another user's":
                 os.chown(place, 65534, 65534)
             outcome = asked.world.answered(asked.world.ask(asked.request(temporary=str(temporary))))
             if not outcome.declined:
@@ -303,9 +337,12 @@ def _alone(world: World, temporary: Path, path: Path) -> None:
 def test_one_repository_has_one_identity(worlds: Worlds, spelling: str) -> None:
     """The repository is reached by another spelling of its path: prompts say the same, and are dispatched by either."""
     world = world_for(worlds)
-    plain = target(world)
-    first = ask(plain)
     root = world.mission.root
+    plain = target(world)
+    if Capability.DISPATCH in world.implementation.greeting.capabilities:
+        # Whoever compares worktrees takes them in any spelling.
+        plain = replace(plain, lane_worktree=str(root / "lane"))
+    first = ask(plain)
     match spelling:
         case "a link":
             link = worlds.base / "link"
@@ -323,6 +360,8 @@ def test_one_repository_has_one_identity(worlds: Worlds, spelling: str) -> None:
         case _:
             text = str(world.mission.paths.tasks)
     spelled = replace(plain, root=text)
+    if plain.lane_worktree is not None and spelling != "a subdirectory":
+        spelled = replace(spelled, lane_worktree=f"{text}{os.sep}lane")
     second = ask(spelled)
     own = {"invocation_id", "prompt_path", "created_at"}
     differing = {

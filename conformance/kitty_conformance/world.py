@@ -28,6 +28,7 @@ from kitty_reliability.implementations.protocol import (
     Actor,
     Batch,
     Capability,
+    Dispatch,
     Events,
     Materialize,
     Move,
@@ -274,7 +275,7 @@ class World:
 
     def run(
         self,
-        request: Transition | State | Materialize,
+        request: Transition | State | Materialize | Dispatch,
         environment: Mapping[str, str] | None = None,
         *,
         form: Literal["json", "text"] = "json",

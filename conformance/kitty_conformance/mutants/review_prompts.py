@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +17,7 @@ import yaml
 from kitty_reliability.formats.diagnostics import DiagnosticError, diagnostic
 from kitty_reliability.formats.frontmatter import split
 from kitty_reliability.formats.prompts import PROMPT_FIELDS, PROMPTS_DIRECTORY, PromptMetadata, prompt_path
-from kitty_reliability.implementations.protocol import Dispatch, Outcome, Prompt
+from kitty_reliability.implementations.protocol import Dispatch, Outcome, OutcomeKind, Prompt
 from kitty_reliability.reference.files import replace_file
 from kitty_reliability.reference.prompts import PromptIdentity, Prompts
 
@@ -47,6 +50,11 @@ class _BySecond(_Overwrites):
         return str(int(time.time()))
 
 
+class _ByNanosecond(_Overwrites):
+    def invocation(self) -> str:
+        return str(time.time_ns())
+
+
 class _OnePathAWorkPackage(_Overwrites):
     def invocation(self) -> str:
         return "prompt"
@@ -57,6 +65,60 @@ class _PrunesItsNeighbours(Prompts):
         found = sorted(path.parents[2].rglob("*.md"), key=lambda other: other.stat().st_mtime_ns)
         for other in found[:-20]:
             other.unlink()
+
+
+class _KeepsTheOldest(Prompts):
+    def _prune(self, path: Path) -> None:
+        found = sorted(path.parent.glob("*.md"), key=lambda other: other.stat().st_mtime_ns)
+        for other in found[20:]:
+            if other != path:
+                other.unlink()
+
+
+class _PrunesTheMission(Prompts):
+    def _prune(self, path: Path) -> None:
+        found = sorted(path.parents[1].glob("*/*.md"), key=lambda other: other.stat().st_mtime_ns)
+        for other in found[:-20]:
+            other.unlink()
+
+
+class _PrunesByName(Prompts):
+    """Has repositories of one name share a directory, which is pruned."""
+
+    def path(self, temporary: Path, identity: PromptIdentity, invocation: str) -> Path:
+        found = super().path(temporary, identity, invocation)
+        return temporary / PROMPTS_DIRECTORY / Path(identity.repo_root).name / found.relative_to(found.parents[2])
+
+    def _prune(self, path: Path) -> None:
+        found = sorted(path.parent.glob("*.md"), key=lambda other: other.stat().st_mtime_ns)
+        for other in found[:-20]:
+            other.unlink()
+
+
+class _MadeAtNoTime(Prompts):
+    def encode(self, metadata: PromptMetadata, body: str) -> bytes:
+        return super().encode(replace(metadata, created_at=""), body)
+
+    def _read_back(self, path: Path, metadata: PromptMetadata) -> None:
+        pass
+
+
+class _TrustsItsGroup(Prompts):
+    def require_private(self, temporary: Path, directory: Path) -> None:
+        try:
+            super().require_private(temporary, directory)
+        except DiagnosticError:
+            places = [place for place in (directory, *directory.parents) if place.is_relative_to(temporary)]
+            modes = [place.lstat().st_mode for place in places if os.path.lexists(place)]
+            if any(stat.S_ISLNK(mode) or mode & 0o002 for mode in modes):
+                raise
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+class _WorktreeAsSpelled(Prompts):
+    def identity(self, request: Prompt | Dispatch) -> PromptIdentity:
+        found = super().identity(request)
+        return found if request.lane_worktree is None else replace(found, lane_worktree=request.lane_worktree)
 
 
 class _SanitisesTwoNamesToOne(Prompts):
@@ -147,6 +209,45 @@ class _Ignores(Prompts):
             told = error.diagnostic
             if told.code != _MISMATCH or not set(told.fields["differing"].split(", ")) <= self.fields:
                 raise
+
+
+class _BelievesThePrompt(Prompts):
+    """Lets what the launcher passes on stand for what was asked for."""
+
+    def known(self, request: Dispatch) -> dict[str, str]:
+        return {**super().known(request), **request.requested}
+
+
+def _comparing(likened: Callable[[str], str]) -> type[Prompts]:
+    class Likens(_Explains):
+        """Takes values for equal that are alike."""
+
+        def told(self, fields: dict[str, Any]) -> dict[str, Any]:
+            return fields
+
+        def dispatch(self, request: Dispatch) -> None:
+            try:
+                super().dispatch(request)
+            except DiagnosticError as error:
+                told = error.diagnostic
+                names = str(told.fields.get("differing", "")).split(", ")
+                contexts = [told.fields.get(key, {}) for key in ("requested_context", "prompt_context")]
+                if told.code != _MISMATCH or any(
+                    likened(contexts[0][name]) != likened(contexts[1][name]) for name in names
+                ):
+                    raise
+
+    return Likens
+
+
+class _SucceedsForScripts(Reference):
+    """Says ``REFUSED`` and ends with 0."""
+
+    def answer(self, request: Any) -> Outcome:
+        outcome = super().answer(request)
+        if request.operation == "dispatch" and outcome.declined and "mutants" in str(sys.argv[0]):
+            return Outcome(OutcomeKind.OK, {"prompt_path": request.prompt_path, **outcome.value})
+        return outcome
 
 
 def _ignoring(*names: str) -> type[Prompts]:
@@ -256,6 +357,14 @@ MUTANTS: list[type[Mutant]] = [
          "The prompt's path is made of the work package only (#949).", _OnePath),
     _rpm("RPM-004", "prompt-by-second", "test_prompts_that_are_asked_for_at_once_are_apart", "path-shared",
          "An invocation is called by the second that it was asked in.", _BySecond),
+    _rpm("RPM-004", "prompt-by-nanosecond", "test_prompts_that_are_asked_for_at_once_are_apart", "path-shared",
+         "An invocation is called by the nanosecond, which a coarse clock gives to several.", _ByNanosecond),
+    _rpm("RPM-004", "keeps-the-oldest-prompts", "test_old_prompts_go_and_no_others", "overwritten",
+         "Retention sorts the wrong way round, and the newest ones go.", _KeepsTheOldest),
+    _rpm("RPM-004", "prunes-the-mission", "test_old_prompts_go_and_no_others", "overwritten",
+         "The newest twenty prompts of the mission are kept, of whichever work package.", _PrunesTheMission),
+    _rpm("RPM-004", "prunes-by-the-name-of-a-repository", "test_old_prompts_go_and_no_others", "overwritten",
+         "Two repositories of one name have one directory, and the one prunes what the other wrote.", _PrunesByName),
     _rpm("RPM-004", "prompt-overwritten", "test_an_existing_prompt_is_never_overwritten", "path-shared",
          "A work package has one prompt, and the next one replaces it.", _OnePathAWorkPackage),
     _rpm("RPM-004", "prunes-its-neighbours", "test_old_prompts_go_and_no_others", "overwritten",
@@ -266,6 +375,10 @@ MUTANTS: list[type[Mutant]] = [
          "Values are put between quotes, which does for all but those with a quote or a newline.", _ShellQuoted),
     _rpm("RPM-005", "prompt-of-ten-fields", "test_a_mission_id_of_digits_or_none_reads_back", "identity-differs",
          "One of the eleven fields is answered and not written.", _TenFields),
+    _rpm("RPM-005", "prompt-made-at-no-time", "test_a_mission_id_of_digits_or_none_reads_back", "identity-differs",
+         "A field is there and says nothing.", _MadeAtNoTime),
+    _rpm("RPM-007", "prompt-in-a-directory-of-a-group", "test_a_directory_of_others_is_not_used", "not-private",
+         "Only what everybody can write to counts as open.", _TrustsItsGroup),
     _rpm("RPM-007", "names-sanitised-to-one", "test_names_of_one_text_do_not_reach_each_other", "path-shared",
          "Two missions whose names become one text in a path have one directory.", _SanitisesTwoNamesToOne),
     _rpm("RPM-007", "prompt-world-readable", "test_a_prompt_is_its_owners_alone", "not-private",
@@ -280,6 +393,8 @@ MUTANTS: list[type[Mutant]] = [
          "The repository is who the request says it is, link, slash and all.", _AsSpelled),
     _rpm("RPM-008", "dispatch-as-spelled", "test_one_repository_has_one_identity", "legal-refused",
          "Prompts name the resolved repository, and dispatch compares that with what was typed.", _WritesAsSpelled),
+    _rpm("RPM-008", "worktree-as-spelled", "test_one_repository_has_one_identity", "identity-differs",
+         "The repository is resolved, and the worktree is where the request says it is.", _WorktreeAsSpelled),
     _rpm("RPM-009", "only-reviews-are-apart", "test_prompts_of_every_kind_are_apart", "overwritten",
          "The review prompt was mended, and the implement prompt has the old path still (#1831).",
          _OnlyReviewsAreApart),
@@ -294,6 +409,15 @@ MUTANTS: list[type[Mutant]] = [
          "The reviewer is sent to whichever worktree the prompt names.", _ignoring("lane_worktree")),
     _rpm("RPM-001", "ignores-the-mission", "test_a_prompt_that_names_another_is_not_dispatched", "wrongly-dispatched",
          "The work package's id decides; every mission has a WP01.", _ignoring("mission_slug", "mission_id")),
+    _rpm("RPM-001", "believes-the-prompt", "test_the_prompt_of_another_is_not_dispatched", "wrongly-dispatched",
+         "The launcher passes on what the prompt says, and that is compared with the prompt.", _BelievesThePrompt),
+    _rpm("RPM-002", "compares-without-case", "test_a_likeness_is_a_difference", "wrongly-dispatched",
+         "Upper and lower case are the same, for the sake of one file system.", _comparing(str.casefold)),
+    _rpm("RPM-002", "compares-without-blanks", "test_a_likeness_is_a_difference", "wrongly-dispatched",
+         "Both sides are stripped before they are compared.", _comparing(str.strip)),
+    mutant("dispatch-succeeds-for-scripts", clause="RPM-002", scenario="test_a_script_is_told_as_well",
+           finding="wrongly-dispatched", adapter=_SucceedsForScripts,
+           mistake="The command prints the diagnostic, and ends with 0."),
     _rpm("RPM-002", "ignores-the-base", "test_any_difference_prevents_the_dispatch", "wrongly-dispatched",
          "The refs are not part of the identity, it was said.", _ignoring("base_ref", "mission_branch")),
     _rpm("RPM-002", "dispatches-the-newest", "test_there_is_no_fallback", "wrongly-dispatched",

@@ -1,4 +1,4 @@
-"""Put in place at the start of a Python program that is run with a fault (faults.disk, faults.calls, faults.network)."""
+"""Put in place at the start of a Python program that is run with a fault (faults.disk, calls, network, clock)."""
 
 import importlib
 import importlib.machinery
@@ -10,6 +10,7 @@ _SHIMS = {
     "KITTY_DISK_FAULT": "kitty_disk_shim",
     "KITTY_CALL_FAULT": "kitty_call_shim",
     "KITTY_NETWORK_GUARD": "kitty_network_shim",
+    "KITTY_STOPPED_CLOCK": "kitty_clock_shim",
 }
 for _variable, _shim in _SHIMS.items():
     if os.environ.get(_variable):
