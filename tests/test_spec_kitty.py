@@ -16,6 +16,8 @@ from kitty_reliability.formats.prompts import PROMPT_FIELDS, encode_prompt_value
 from kitty_reliability.implementations import released
 from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.protocol import (
+    Capability,
+    Diff,
     Dispatch,
     Events,
     Materialize,
@@ -259,7 +261,8 @@ def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_hello_and_open(bench: Bench) -> None:
     session = bench.printing()
     assert session.greeting.version == "9.8.7"
-    assert session.greeting.capabilities == {"write", "snapshot", "start", "surface", "commit", "merge_logs", "prompt"}
+    does = {"write", "snapshot", "start", "surface", "commit", "merge_logs", "prompt", "diff"}
+    assert session.greeting.capabilities == does
     opened = session.ask(Open(root=str(bench.root), mission="demo"))
     assert opened.value["mission_id"] is None
     (bench.mission / "meta.json").write_text('{"mission_id": "M"}', encoding="utf-8")
@@ -387,12 +390,38 @@ def test_a_prompt_is_the_one_that_the_text_names(bench: Bench, tmp_path: Path) -
     assert bench.printing(1, "Error: held by 'bob'\n").ask(request).kind is OutcomeKind.FAILED
 
 
+def test_a_diff_is_every_command_that_is_shown(bench: Bench, tmp_path: Path) -> None:
+    request = Diff(root=str(bench.root), mission="demo", work_package="WP01")
+    path = tmp_path / "prompt.md"
+    values = {**dict.fromkeys(PROMPT_FIELDS, "x"), "lane_worktree": "/w", "base_ref": "b", "lane_branch": "l"}
+    body = (
+        '  "diff_command": "git diff \\u00df..HEAD",\n  git log b..l --oneline   # its commits\n  git diff b..l\nread git log\n'
+        "║ WORK PACKAGE PROMPT BEGINS ║\ngit diff of-the-task\n"
+    )
+    path.write_bytes(encode_prompt_values(values, body))
+    shown = f"   Review diff: git log b..l --oneline\n    cat {path}\n"
+    session = bench.printing(stdout=shown)
+    assert Capability.DIFF in session.greeting.capabilities
+    outcome = session.ask(request)
+    assert outcome.ok, outcome
+    lines = ["git log b..l --oneline", "git diff ß..HEAD", "git log b..l --oneline   # its commits", "git diff b..l"]
+    assert outcome.value["lines"] == lines
+    assert outcome.value["commands"] == [["sh", "-c", line] for line in lines]
+    assert [outcome.value[key] for key in ("cwd", "base_ref", "lane_branch")] == ["/w", "b", "l"]
+    path.write_bytes(encode_prompt_values(values, "nothing\n"))
+    assert bench.printing(stdout=f"    cat {path}\n").ask(request).kind is OutcomeKind.GARBLED
+    path.write_bytes(b"nothing\n")
+    assert bench.printing(stdout=shown).ask(request).kind is OutcomeKind.GARBLED
+    assert bench.printing(1, "Error: not for review\n").ask(request).kind is OutcomeKind.FAILED
+
+
 def test_a_prompt_that_the_command_cannot_be_asked_for_is_unsupported(bench: Bench) -> None:
     session = bench.printing()
     where = {"root": str(bench.root), "mission": "demo", "work_package": "WP01"}
     for request in (
         Prompt(**where, kind="implement"),
         Prompt(**where, lane_worktree="/x"),
+        Prompt(**{**where, "work_package": "WP01\0"}),
         Dispatch(**where, prompt_path="/x"),
     ):
         assert session.ask(request).kind is OutcomeKind.UNSUPPORTED

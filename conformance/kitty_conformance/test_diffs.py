@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from kitty_reliability.build.errors import BuildError
 from kitty_reliability.build.lanes import RepositoryMission
 from kitty_reliability.build.mission import WorkPackage
 from kitty_reliability.build.repository import Repository, git_environment
+from kitty_reliability.build.worktrees import Checkout
 from kitty_reliability.formats.lane_manifest import read_lane_manifest
 from kitty_reliability.implementations.processes import run_to_end
 from kitty_reliability.implementations.protocol import Capability, Diff
@@ -26,13 +28,16 @@ from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.tree import mark_tree
 from pytest_kitty.scenarios import Finding, inconclusive
 
+from .prompts import ask as ask_for_prompt
+from .prompts import target
+from .starts import give_inputs
 from .world import World, Worlds
 
 #: WP01 needs WP02; WP03 is of nobody's concern.
 _PACKAGES: Final = {
     "WP01": WorkPackage("for_review", dependencies=["WP02"]),
     "WP02": "for_review",
-    "WP03": "in_progress",
+    "WP03": "for_review",
 }
 _LANES: Final = {"lane-a": ["WP01"], "lane-b": ["WP02"], "lane-c": ["WP03"]}
 
@@ -47,6 +52,7 @@ class _Scene:
         self.built: RepositoryMission = built or world.mission  # type: ignore[assignment] # it is in a repository
         self.mission_branch = self.built.branch
         self.words: dict[str, list[str]] = {"others": []}
+        give_inputs(self.built.directory)
         world.commit()
         # Planning that the target does not have: a diff against the target would show it.
         files = {f"plans/{self._word('others')}.md": self._word("others")}
@@ -68,24 +74,32 @@ class _Scene:
     def tip(self, branch: str) -> str:
         return self.made.git("rev-parse", "--verify", f"refs/heads/{branch}").strip()
 
-    def git(self, branch: str, *arguments: str) -> None:
-        """Run git in the main checkout with ``branch`` checked out there."""
+    @contextmanager
+    def at(self, branch: str) -> Iterator[Checkout]:
+        """Give the checkout that has ``branch``: that of the coordination, or the main one, where it is checked out."""
         self.made.clock.tick()
+        coordination = self.built.coordination
+        if coordination is not None and coordination.branch == branch:
+            yield coordination
+            return
         self.made.git("checkout", "--quiet", branch)
-        self.made.git(*arguments)
+        yield self.made.checkout
         self.made.git("checkout", "--quiet", self.made.branch)
 
+    def git(self, branch: str, *arguments: str) -> None:
+        """Run git where ``branch`` is checked out."""
+        with self.at(branch) as checkout:
+            checkout.git(*arguments)
+
     def on(self, branch: str, files: Mapping[str, str]) -> None:
-        """Commit ``files`` to a branch of the main checkout."""
-        self.made.clock.tick()
-        self.made.git("checkout", "--quiet", branch)
-        for name, text in files.items():
-            path = self.made.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(f"{text}\n".encode())
-        self.made.git("add", "--", *files)
-        self.made.git("commit", "--quiet", "--message", "Go on")
-        self.made.git("checkout", "--quiet", self.made.branch)
+        """Commit ``files`` to a branch that is no lane's."""
+        with self.at(branch) as checkout:
+            for name, text in files.items():
+                path = checkout.path / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(f"{text}\n".encode())
+            checkout.git("add", "--", *files)
+            checkout.git("commit", "--quiet", "--message", "Go on")
 
     def move(self, branch: str) -> None:
         """Have a branch go on with something that is of no lane."""
@@ -150,12 +164,17 @@ class _Scene:
         __tracebackhide__ = True
         world = self.world
         answer = world.accepted(world.ask(self.request(work_package)), f"the diff of {work_package}")
+        self.judge(answer, lane_id)
+        return answer
+
+    def judge(self, answer: Mapping[str, Any], lane_id: str) -> None:
+        """Judge an answer: the names in it, and what its commands print."""
+        __tracebackhide__ = True
         self._names(answer, lane_id)
         self._judge([self._run(argv, answer["cwd"]) for argv in answer["commands"]], lane_id)
         shell = shutil.which("sh")
         if answer["lines"] and shell and os.name == "posix":
             self._judge([self._run([shell, "-c", line], answer["cwd"]) for line in answer["lines"]], lane_id)
-        return answer
 
     def _names(self, answer: Mapping[str, Any], lane_id: str) -> None:
         __tracebackhide__ = True
@@ -209,7 +228,8 @@ class _Scene:
 
 def _scene(worlds: Worlds, packages: Any = None, lanes: Any = None, **options: Any) -> _Scene:
     worlds.needs(Capability.DIFF)
-    return _Scene(worlds(packages or _PACKAGES, lanes=lanes or _LANES, lane_commits=0, **options))
+    options = {"lanes": lanes or _LANES, "lane_commits": 0, "reviewer": "reviewer", **options}
+    return _Scene(worlds(packages or _PACKAGES, **options))
 
 
 # --- RPM-003
@@ -249,6 +269,60 @@ def test_the_base_of_the_workspace_context_counts(worlds: Worlds) -> None:
     scene.finish("lane-a")
     scene.finish("lane-b")
     scene.shows()
+
+
+@pytest.mark.kitty_clause("RPM-003")
+def test_a_prompt_names_what_is_recorded(worlds: Worlds) -> None:
+    """Branches, base and worktree of a lane break every convention: the prompt has them as they are recorded."""
+    worlds.needs(Capability.PROMPT)
+    (worlds.base / "tmp").mkdir(mode=0o700)
+    scene = _scene(worlds)
+    scene.work()
+    scene.record(mission="custom/branch-x", lane="work/of-somebody")
+    lane = scene.built.lane("lane-a")
+    place = "elsewhere/of-somebody"
+    (scene.built.root / place).parent.mkdir()
+    scene.made.git("worktree", "move", str(lane.path), place)
+    lane.context = replace(lane.context, worktree_path=place, base_branch=scene.built.lane("lane-b").branch)
+    lane.fresh_context()
+    said = ask_for_prompt(target(scene.world)).metadata
+    recorded = {
+        "mission_branch": "custom/branch-x",
+        "lane_branch": "work/of-somebody",
+        "base_ref": lane.context.base_branch,
+        "lane_worktree": str((scene.built.root / place).resolve()),
+    }
+    wrong = {key: (value, said.get(key)) for key, value in recorded.items() if said.get(key) != value}
+    scene.world.check(not wrong, Finding.RECORD_IGNORED, f"recorded, and said by the prompt: {wrong}")
+
+
+@pytest.mark.kitty_clause("RPM-003")
+@pytest.mark.parametrize("commit", [None, "unknown", ""])
+def test_a_base_commit_that_is_not_known_hides_nothing(worlds: Worlds, commit: str | None) -> None:
+    """The workspace context does not say at which commit the lane began; its branches tell."""
+    scene = _scene(worlds)
+    scene.work()
+    lane = scene.built.lane("lane-a")
+    lane.context = replace(lane.context, base_commit=commit)
+    lane.fresh_context()
+    scene.shows()
+
+
+@pytest.mark.kitty_clause("RPM-003")
+def test_another_repository_of_the_environment_decides_nothing(worlds: Worlds) -> None:
+    """Git's own variables name another repository, as they do in a hook: it is not the one that is asked about."""
+    scene = _scene(worlds)
+    scene.work()
+    scene.shows()
+    other = worlds.base / "another"
+    scene.made.git("clone", "--quiet", "--bare", str(scene.made.root), str(other))
+    # The lane looks shorter from there.
+    lane = f"refs/heads/{scene.built.lane('lane-a').branch}"
+    scene.made.git("update-ref", f"refs/heads/{scene.mission_branch}", f"{lane}~1", cwd=other)
+    with scene.world.within({"GIT_DIR": str(other)}) as session:
+        outcome = scene.world.answered(session.ask(scene.request("WP01")))
+    if outcome.ok:
+        scene.judge(outcome.value, "lane-a")
 
 
 # --- DIF-001, DIF-002
@@ -329,6 +403,14 @@ def _dependency_went_on(scene: _Scene) -> None:
     scene.finish("lane-b")
 
 
+def _dependency_taken_over(scene: _Scene) -> None:
+    scene.begin("lane-b")
+    scene.finish("lane-b")
+    scene.built.lane("lane-a").git("merge", "--quiet", "--ff-only", scene.built.lane("lane-b").branch)
+    scene.begin("lane-a")
+    scene.finish("lane-a")
+
+
 def _dependant(scene: _Scene) -> None:
     scene.work()
     scene.built.lane("lane-c").git("merge", "--quiet", "--no-edit", "--no-ff", scene.built.lane("lane-a").branch)
@@ -370,6 +452,7 @@ def _mission_rebased(scene: _Scene) -> None:
 _HISTORIES: Final[dict[str, Callable[[_Scene], None]]] = {
     "a dependency lane was merged in": _dependency,
     "a dependency lane was merged in and went on": _dependency_went_on,
+    "a dependency lane was taken over as it was": _dependency_taken_over,
     "another lane merged this one in": _dependant,
     "the target moved": _target_moved,
     "the mission branch moved": _mission_moved,
@@ -389,6 +472,18 @@ def test_the_lane_is_shown_and_nothing_else(worlds: Worlds, history: str) -> Non
 
 
 @pytest.mark.kitty_clause("DIF-003")
+@pytest.mark.parametrize(
+    "history", ["a dependency lane was merged in", "the target moved", "the mission branch was rebased"]
+)
+def test_a_coordinated_mission_has_the_same_diffs(worlds: Worlds, history: str) -> None:
+    """The mission branch is the coordination's, which has a worktree of its own and goes on with the state of the mission."""
+    scene = _scene(worlds, topology="lanes_with_coord", decoys=False)
+    _HISTORIES[history](scene)
+    scene.move(scene.mission_branch)
+    scene.shows()
+
+
+@pytest.mark.kitty_clause("DIF-003")
 def test_a_lane_on_its_own_outlives_a_rebased_mission_branch(worlds: Worlds) -> None:
     """No other branch has the commit that the lane began at; the workspace context has it recorded."""
     scene = _scene(worlds)
@@ -399,7 +494,7 @@ def test_a_lane_on_its_own_outlives_a_rebased_mission_branch(worlds: Worlds) -> 
 @pytest.mark.kitty_clause("DIF-003")
 def test_work_packages_that_share_a_lane_share_its_diff(worlds: Worlds) -> None:
     """Two work packages have one branch: for each of them all of that lane is shown."""
-    packages = {"WP01": "approved", "WP02": "for_review", "WP03": "for_review"}
+    packages = dict.fromkeys(("WP01", "WP02", "WP03"), "for_review")
     scene = _scene(worlds, packages, {"lane-a": ["WP01", "WP03"], "lane-b": ["WP02"]})
     scene.work()
     scene.shows("WP01")

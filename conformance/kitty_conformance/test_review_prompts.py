@@ -33,6 +33,10 @@ _KEPT = 20
 _YAML_LIKE = ("0123", "1e3", "true", "null", "2025-01-01", "no", "0x1F", "1_000", "12.50")
 
 
+#: Names of directories.
+_LETTERS = ("a: b #c", "it's", 'say "hi"', "- x", "@at", "&a *b", "Größe", "{x: 1}", "a\nb", "\u2028", "%y", "!t")
+
+
 @pytest.fixture(autouse=True)
 def _writer(worlds: Worlds) -> None:
     worlds.needs(Capability.PROMPT)
@@ -87,6 +91,8 @@ def test_prompts_that_are_asked_for_at_once_are_apart(worlds: Worlds, differ: st
     pair = _pair(worlds, differ)
     world = pair[0].world
     turns = scaled(_INVOCATIONS, world.implementation.greeting.typical_seconds)
+    for one in pair:
+        ask(one)  # what else has to be there, such as a worktree, is there then
     clock = StoppedClock(datetime.now(UTC).replace(microsecond=0))
     answers = race(pair * (_SESSIONS // 2), turns, clock.environment())
     seconds = [_second(prompt) for prompt, _, _ in answers]
@@ -185,15 +191,20 @@ def test_a_value_that_looks_like_yaml_reads_back(worlds: Worlds, text: str) -> N
 
 
 @pytest.mark.kitty_clause("RPM-005")
-@pytest.mark.parametrize(
-    "name", ["a: b #c", "it's", 'say "hi"', "- x", "@at", "&a *b", "Größe", "{x: 1}", "a\nb", "\u2028", "%y", "!t"]
-)
+@pytest.mark.parametrize("name", _LETTERS)
 def test_a_path_of_any_letters_reads_back(worlds: Worlds, name: str) -> None:
-    """Repository and worktree lie in a directory whose name means something in YAML."""
+    """The repository lies in a directory whose name means something in YAML."""
     ask(target(world_for(worlds)))
-    world = world_for(worlds, inside=name)
+    ask(target(world_for(worlds, inside=name)))
+
+
+@pytest.mark.kitty_clause("RPM-005")
+def test_a_worktree_of_any_letters_reads_back(worlds: Worlds) -> None:
+    """The worktree lies in a directory whose name means something in YAML."""
+    world = world_for(worlds)
     ask(target(world))
-    ask(target(world, lane_worktree=str(worlds.base / name)))
+    for name in _LETTERS:
+        ask(target(world, lane_worktree=str(worlds.base / name)))
 
 
 @pytest.mark.kitty_clause("RPM-005")

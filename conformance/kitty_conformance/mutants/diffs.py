@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +10,9 @@ from dataclasses import replace
 from kitty_reliability.formats.diagnostics import DiagnosticError
 from kitty_reliability.formats.lane_manifest import LaneManifest, lane_branch, mission_branch
 from kitty_reliability.formats.workspace import WorkspaceContext
+from kitty_reliability.implementations.protocol import Dispatch, Prompt
 from kitty_reliability.reference.diffs import Diffs, Refs
+from kitty_reliability.reference.prompts import PromptIdentity, Prompts
 
 from .base import Mutant, declare, reference
 
@@ -47,6 +50,45 @@ class _IgnoresTheContext(Diffs):
     def recorded(self, manifest: LaneManifest, lane_id: str, context: WorkspaceContext | None) -> Refs:
         found = super().recorded(manifest, lane_id, context)
         return found._replace(base_ref=manifest.mission_branch, base_commit=None, dependencies=())
+
+
+class _IgnoresWhatIsNeeded(Diffs):
+    def recorded(self, manifest: LaneManifest, lane_id: str, context: WorkspaceContext | None) -> Refs:
+        return super().recorded(manifest, lane_id, context)._replace(dependencies=())
+
+
+class _TakesAnyCommit(Diffs):
+    def start(self, refs: Refs) -> str:
+        own = self.line_of(refs.lane_branch)
+        return next((commit for commit in own if commit.startswith(refs.base_commit or "")), super().start(refs))
+
+
+class _AsksWhoeverGitMeans(Diffs):
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=self.paths.root, capture_output=True, check=False)
+        return done.stdout.decode()
+
+
+class _WithoutTheCoordination(Diffs):
+    """Compares with the target when log and plan are kept apart."""
+
+    def commands(self, refs: Refs) -> list[list[str]]:
+        if not (self.paths.root / ".worktrees" / f"{self.paths.slug}-coord").is_dir():
+            return super().commands(refs)
+        return [["git", "diff", f"main...refs/heads/{refs.lane_branch}", "--"]]
+
+
+class _ConventionalPrompts(Prompts):
+    def identity(self, request: Prompt | Dispatch) -> PromptIdentity:
+        found = super().identity(request)
+        lane = found.lane_worktree.rpartition("-lane-")[2] if "-lane-" in found.lane_worktree else "a"
+        return replace(found, lane_branch=f"{found.mission_branch}-lane-{lane}")
+
+
+class _PromptsOfTheMission(Prompts):
+    def identity(self, request: Prompt | Dispatch) -> PromptIdentity:
+        found = super().identity(request)
+        return replace(found, base_ref=found.mission_branch)
 
 
 class _Unchecked(Diffs):
@@ -187,6 +229,11 @@ def _diffs(name: str, clause: str, scenario: str, finding: str, mistake: str, di
     return declare(clause, name, scenario, finding, mistake, adapter=reference(diffs_class=diffs))
 
 
+def _prompts(name: str, finding: str, mistake: str, prompts: type[Prompts]) -> type[Mutant]:
+    scenario, adapter = "test_a_prompt_names_what_is_recorded", reference(prompts_class=prompts)
+    return declare("RPM-003", name, scenario, finding, mistake, adapter=adapter)
+
+
 # fmt: off
 MUTANTS: list[type[Mutant]] = [
     _diffs("diff-against-develop", "RPM-003", "test_the_base_is_the_recorded_one", _A_CHANGE_IS_MISSING,
@@ -197,6 +244,15 @@ MUTANTS: list[type[Mutant]] = [
            _A_CHANGE_IS_MISSING, "The base is what the main checkout happens to be on (#3124).", _AgainstTheCheckout),
     _diffs("diff-ignores-the-context", "RPM-003", "test_the_base_of_the_workspace_context_counts", "record-ignored",
            "The base that the workspace context records is not looked at.", _IgnoresTheContext),
+    _diffs("diff-takes-any-commit", "RPM-003", "test_a_base_commit_that_is_not_known_hides_nothing",
+           _A_CHANGE_IS_MISSING, "Where no commit is recorded, every commit begins like it.", _TakesAnyCommit),
+    _diffs("diff-asks-whoever-git-means", "RPM-003", "test_another_repository_of_the_environment_decides_nothing",
+           _A_CHANGE_IS_MISSING, "Git is asked in the environment of whoever asks, in a hook for example.",
+           _AsksWhoeverGitMeans),
+    _prompts("prompt-takes-conventional-lanes", "record-ignored",
+             "The prompt's lane branch is made of the mission's.", _ConventionalPrompts),
+    _prompts("prompt-takes-the-mission-for-the-base", "record-ignored",
+             "The prompt's base is the mission branch, whatever the context says.", _PromptsOfTheMission),
     _diffs("diff-strips-mission", "DIF-001", "test_every_ref_resolves", "ref-unresolved",
            "A slug that begins with mission- loses that before the branch is made of it (#950).", _StripsMission),
     _diffs("diff-strips-a-lane", "DIF-001", "test_every_ref_resolves", "ref-unresolved",
@@ -223,6 +279,10 @@ MUTANTS: list[type[Mutant]] = [
     _diffs("diff-without-every-other-lane", "DIF-003", "test_the_lane_is_shown_and_nothing_else",
            _A_CHANGE_IS_MISSING, "What any other lane has is left out, also what it has from this one.",
            _WithoutEveryOtherLane),
+    _diffs("diff-ignores-what-is-needed", "DIF-003", "test_the_lane_is_shown_and_nothing_else", _TOO_MUCH,
+           "What a lane took over from one that it needs counts as its own.", _IgnoresWhatIsNeeded),
+    _diffs("diff-without-the-coordination", "DIF-003", "test_a_coordinated_mission_has_the_same_diffs", _TOO_MUCH,
+           "A coordinated mission's lanes are compared with the target.", _WithoutTheCoordination),
     _diffs("diff-falls-back-to-the-last-commit", "DIF-004", "test_a_missing_base_is_refused_by_name",
            "illegal-accepted", "A base that is gone is replaced by the commit before the last one.", _FallsBack),
     _diffs("diff-falls-back-to-the-target", "DIF-004", "test_a_missing_base_is_refused_by_name", "illegal-accepted",

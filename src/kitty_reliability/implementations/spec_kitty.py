@@ -24,6 +24,8 @@ from .processes import clean_environment, end_processes_with, run_to_end
 from .protocol import (
     PROTOCOL_VERSION,
     Capability,
+    Diff,
+    DiffAnswer,
     Dispatch,
     Hello,
     HelloAnswer,
@@ -63,8 +65,18 @@ _RULE: Final = re.compile(
 )
 #: What the text of ``action`` says of a start, the last thing it says counts.
 _STARTED: Final = re.compile(r"(?P<claimed>Claimed) (?P<wp>WP\w+)|(?P<held>WP\w+) is already in lane: (?P<lane>\w+)")
+_NO_ARGUMENT: Final = "a command line holds no NUL and no half of a character"
 #: How ``action review`` names the prompt that it wrote.
 _PROMPT: Final = re.compile(r"^[ \t]+cat (?P<path>\S.*?)[ \t]*$", re.MULTILINE)
+#: The commands that it shows for a lane's changes: on its output, and in the prompt before the task itself begins.
+_LOOK: Final = re.compile(
+    r"^(?:(?:[ \t]*|.*Review diff: )(?P<line>git (?:diff|log) .+?)[ \t]*|"
+    r"[ \t]*\"diff_command\": (?P<json>\".+\"),?)$",
+    re.MULTILINE,
+)
+_TASK_BEGINS: Final = "WORK PACKAGE PROMPT BEGINS"
+#: Who asks how changes are looked at: the only command that says it takes up the review.
+_LOOKER: Final = "reviewer"
 #: What ``emit`` lists under its options, by executable: it takes seconds to ask and never changes.
 _flags_of: dict[Path, frozenset[str]] = {}
 
@@ -166,6 +178,8 @@ class SpecKitty(Implementation):
                 return self._start(request, limit)
             case Prompt():
                 return self._prompt(request, limit)
+            case Diff():
+                return self._diff(request, limit)
             case Dispatch():
                 return Outcome.unsupported(
                     "the prompt is compared inside the command that writes it; no command is given one"
@@ -178,7 +192,7 @@ class SpecKitty(Implementation):
         if isinstance(argv, str):
             return Outcome.unsupported(argv)
         if any(not _is_an_argument(word) for word in argv):
-            return Outcome.unsupported("a command line holds no NUL and no half of a character")
+            return Outcome.unsupported(_NO_ARGUMENT)
         run = self._run(argv, request.root, limit)
         trouble = _broken(run, limit) or _declined(run)
         if trouble is not None:
@@ -222,11 +236,48 @@ class SpecKitty(Implementation):
             metadata = {}
         return run.outcome(OutcomeKind.OK, PromptAnswer(path=named[-1], metadata=metadata).model_dump(mode="json"))
 
+    def _diff(self, request: Diff, limit: float) -> Outcome:
+        """Have a review taken up, and return every command for looking at changes that is shown then."""
+        (place := self._private / "diffs").mkdir(mode=0o700, exist_ok=True)
+        asked = Prompt(
+            root=request.root,
+            mission=request.mission,
+            work_package=request.work_package,
+            actor=_LOOKER,
+            temporary=str(place),
+        )
+        run = self._action(asked, limit)
+        if isinstance(run, Outcome):
+            return run
+        named = [match["path"] for match in _PROMPT.finditer(run.stdout)]
+        try:
+            prompt = read_prompt(Path(named[-1]))
+        except (IndexError, PromptFormatError):
+            return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no prompt that says whom it is for")
+        said = prompt.metadata
+        text = f"{run.stdout}\n{prompt.body.partition(_TASK_BEGINS)[0]}"
+        found = (match["line"] or str(json.loads(match["json"])) for match in _LOOK.finditer(text))
+        lines = list(dict.fromkeys(found))
+        if not lines:
+            return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a diff")
+        answer = DiffAnswer(
+            base_ref=said.base_ref,
+            mission_branch=said.mission_branch,
+            lane_branch=said.lane_branch,
+            cwd=said.lane_worktree,
+            # It shows lines for a shell, and nothing else.
+            commands=[["sh", "-c", line] for line in lines],
+            lines=lines,
+        )
+        return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
+
     def _action(self, request: Start | Prompt, limit: float) -> _Run | Outcome:
         """Run ``action``; return what became of it when it did not end well."""
         argv = self._argv(request, "text")
         if isinstance(argv, str):
             return Outcome.unsupported(argv)
+        if any(not _is_an_argument(word) for word in argv):
+            return Outcome.unsupported(_NO_ARGUMENT)
         run = self._run(argv, request.root, limit, _place(request))
         if run.exit_status:
             # The reason ends what stands on stdout; it must not be lost behind the rest of it, and warnings on stderr.
@@ -257,6 +308,7 @@ class SpecKitty(Implementation):
                     Capability.COMMIT,
                     Capability.MERGE_LOGS,
                     Capability.PROMPT,
+                    Capability.DIFF,
                 }
             ),
             typical_seconds=max(3.0, round(run.seconds, 1)),
