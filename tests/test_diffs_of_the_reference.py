@@ -101,6 +101,20 @@ def test_a_dependency_that_was_taken_over_as_it_was_is_not_shown(tmp_path: Path)
     assert shown(built) == ["src/wp01/a.py"]
 
 
+def test_what_a_dependency_needs_is_not_shown_either(tmp_path: Path) -> None:
+    needs = {"WP01": ["WP02"], "WP02": ["WP03"], "WP03": []}
+    packages = {name: WorkPackage("for_review", dependencies=needed) for name, needed in needs.items()}
+    lanes = {"lane-a": ["WP01"], "lane-b": ["WP02"], "lane-c": ["WP03"]}
+    built = repository(tmp_path / "repo").mission(packages, lanes=lanes, lane_commits=0)
+    a, b, c = map(built.lane, lanes)
+    c.add("src/wp03/c.py").commit()
+    a.git("merge", "--quiet", "--ff-only", c.branch)
+    b.add("src/wp02/b.py").commit()
+    b.git("merge", "--quiet", "--no-edit", "--no-ff", c.branch)
+    a.add("src/wp01/a.py").commit()
+    assert shown(built) == ["src/wp01/a.py"]
+
+
 def test_what_a_merge_was_resolved_to_is_shown(built: RepositoryMission) -> None:
     a, b = built.lane("lane-a"), built.lane("lane-b")
     a.add("src/both.py", "a\n").commit()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -18,13 +19,21 @@ from kitty_reliability.build.mission import mission
 from kitty_reliability.build.prompts import PROMPT_FIELDS
 from kitty_reliability.build.prompts import prompt as built_prompt
 from kitty_reliability.build.repository import repository
+from kitty_reliability.formats.diagnostics import DiagnosticError
 from kitty_reliability.formats.lane_manifest import LaneManifest, ManifestLane
-from kitty_reliability.formats.prompts import PromptMetadata, parse_prompt, read_prompt, repository_identity
+from kitty_reliability.formats.prompts import (
+    PromptFormatError,
+    PromptMetadata,
+    parse_prompt,
+    prompt_path,
+    read_prompt,
+    repository_identity,
+)
 from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.protocol import Outcome
 from kitty_reliability.reference.adapter import Reference
 from kitty_reliability.reference.commands import arguments_for, main
-from kitty_reliability.reference.prompts import PROMPT_KINDS, Prompts
+from kitty_reliability.reference.prompts import PROMPT_KINDS, PromptIdentity, Prompts
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="permissions are other things there")
 
@@ -316,6 +325,50 @@ _LIKE_YAML = st.sampled_from(
 def test_any_identity_reads_back_equal(values: list[str], body: str) -> None:
     metadata = PromptMetadata(*values)
     assert parse_prompt(Prompts(Reference().workflow).encode(metadata, body)).metadata == metadata
+
+
+_HOSTILE = st.sampled_from(
+    ["..", ".", "...", "../x", "/x", "a/../..", "a\\..", "\0", "-", "-a", "a-", "", "demo", "WP01"]
+)
+
+
+@given(names=st.lists(_TEXT | _HOSTILE, min_size=2, max_size=2), invocation=st.uuids())
+def test_the_path_of_any_names_is_three_levels_below_the_repository(names: list[str], invocation: UUID) -> None:
+    temporary, root = Path("/tmp-of-somebody"), "/a repository"
+    try:
+        path = prompt_path(temporary, root, *names, invocation.hex)
+    except PromptFormatError as error:
+        assert error.finding == "unsafe-segment"  # noqa: PT017 - most names have a path
+        return
+    assert os.path.normpath(path) == str(path)
+    assert path.parents[2] == temporary / "spec-kitty-review-prompts" / repository_identity(root)
+    assert "\0" not in str(path)
+
+
+@given(one=st.tuples(_TEXT | _HOSTILE, _TEXT | _HOSTILE), other=st.tuples(_TEXT | _HOSTILE, _TEXT | _HOSTILE))
+def test_names_that_differ_have_places_that_differ(one: tuple[str, str], other: tuple[str, str]) -> None:
+    prompts = Prompts(Reference().workflow)
+
+    def place(names: tuple[str, str]) -> Path | None:
+        try:
+            return prompts.path(Path("/tmp"), PromptIdentity("/repo", "", *names, "", "", "", ""), "0").parent
+        except (DiagnosticError, PromptFormatError):
+            return None
+
+    assert one == other or place(one) is None or place(one) != place(other)
+
+
+@pytest.mark.parametrize("name", ["a name", "Größe", "plain", "\u732b", "a'b\"c", "-x", "a\nb"])
+def test_a_repository_of_any_name_is_one_however_it_is_reached(tmp_path: Path, name: str) -> None:
+    root = tmp_path.resolve() / name
+    (root / "inside").mkdir(parents=True)
+    spellings = [f"{root}{os.sep}", f"{root}{os.sep}{os.curdir}", f"{root / 'inside'}{os.sep}..", os.path.relpath(root)]
+    if sys.platform != "win32":
+        link = tmp_path / "link"
+        link.symlink_to(root, target_is_directory=True)
+        spellings += [str(link), f"{link}{os.sep}"]
+    assert {repository_identity(spelling) for spelling in spellings} == {repository_identity(root)}
+    assert repository_identity(root / "inside") != repository_identity(root)
 
 
 @settings(max_examples=60, deadline=None)

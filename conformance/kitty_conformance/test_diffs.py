@@ -297,6 +297,19 @@ def test_a_prompt_names_what_is_recorded(worlds: Worlds) -> None:
 
 
 @pytest.mark.kitty_clause("RPM-003")
+def test_a_record_that_cannot_be_read_is_no_reason_to_guess(worlds: Worlds) -> None:
+    """The lane goes by another branch, its context is damaged, the conventional name is taken: refused, or known still."""
+    scene = _scene(worlds)
+    scene.work()
+    scene.shows()
+    scene.record(lane="work/of-somebody", decoys=True)
+    scene.built.lane("lane-a").unreadable_context()
+    outcome = scene.world.answered(scene.world.ask(scene.request("WP01")))
+    if outcome.ok:
+        scene.judge(outcome.value, "lane-a")
+
+
+@pytest.mark.kitty_clause("RPM-003")
 @pytest.mark.parametrize("commit", [None, "unknown", ""])
 def test_a_base_commit_that_is_not_known_hides_nothing(worlds: Worlds, commit: str | None) -> None:
     """The workspace context does not say at which commit the lane began; its branches tell."""
@@ -404,6 +417,11 @@ def _dependency_went_on(scene: _Scene) -> None:
 
 
 def _dependency_taken_over(scene: _Scene) -> None:
+    needed = scene.built.lane("lane-b")
+    needed.branch = "work/that-is-needed"
+    needed.git("branch", "--move", needed.branch)
+    needed.context = replace(needed.context, branch_name=needed.branch)
+    needed.fresh_context()
     scene.begin("lane-b")
     scene.finish("lane-b")
     scene.built.lane("lane-a").git("merge", "--quiet", "--ff-only", scene.built.lane("lane-b").branch)

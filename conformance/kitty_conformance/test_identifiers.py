@@ -1,4 +1,4 @@
-"""SEC: names, links, texts and environments that mean harm (SEC-001 to SEC-004, SEC-007)."""
+"""SEC: names, links, texts and environments that mean harm (SEC-001 to SEC-004, SEC-006, SEC-007)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.implementations.protocol import (
     Batch,
     Capability,
+    Diff,
     Events,
     Materialize,
     Move,
@@ -27,7 +28,7 @@ from kitty_reliability.implementations.protocol import (
     State,
     Transition,
 )
-from kitty_reliability.observe.rows import rows_from_bytes
+from kitty_reliability.observe.rows import mark_log, rows_from_bytes
 from kitty_reliability.observe.tree import find_bytes, mark_tree
 from pytest_kitty.scenarios import Finding, inconclusive
 
@@ -352,6 +353,62 @@ def test_a_lone_surrogate_is_refused(worlds: Worlds, place: str) -> None:
     world.declined(outcome, f"a lone surrogate in {place}")
     world.untouched(mark, "a lone surrogate was declined")
     world.moved(mark, world.transition("WP01", "blocked", reason="plain \U0001f431"), "WP01", "blocked")
+
+
+# --- SEC-006
+
+
+@pytest.mark.kitty_clause("SEC-006")
+@pytest.mark.parametrize("name", ["--output={}", "-o{}", "--help", "--work-tree={}", "--upload-pack=touch {}"])
+def test_a_mission_that_looks_like_an_option_is_a_name(worlds: Worlds, name: str) -> None:
+    """The name of a mission's directory is an option to git, or to the command itself: it is a name, or is refused."""
+    worlds.needs(Capability.WRITE)
+    _control(worlds({"WP01": "planned"}, git=True))
+    world = worlds({"WP01": "planned"}, git=True)
+    slug = name.replace("{}", "".join(world.rng.choices("abcdefgh", k=8)))
+    log = _renamed(world, slug)
+    inside = world.mission.root.relative_to(world.worlds.base).as_posix()
+    around = mark_tree(world.worlds.base)
+    own = [f"{inside}/kitty-specs/{slug}", f"{inside}/.git", f"{inside}/.kittify"]
+    requests = _operations(world, slug)
+    if Capability.COMMIT in world.implementation.greeting.capabilities:
+        where: dict[str, Any] = {"root": str(world.mission.root), "mission": slug, "work_package": "WP01"}
+        requests.append(Transition(**where, to="blocked", actor=world.actor, reason="later", commit=True))
+    if Capability.DIFF in world.implementation.greeting.capabilities:
+        requests.append(Diff(root=str(world.mission.root), mission=slug, work_package="WP01"))
+    for request in requests:
+        before = mark_log(log)
+        outcome = world.answered(world.ask(request))
+        what = f"{request.operation} with the mission {slug!r}"
+        changes = around.changes(ignore=own)
+        world.check(not changes, Finding.NAME_OBEYED, f"{what}: {', '.join(changes)}")
+        if isinstance(request, Transition):
+            wrote = not before.unchanged
+            world.check(
+                wrote == outcome.ok, Finding.ACKED_ROW_MISSING, f"{what}: {outcome}, rows were written: {wrote}"
+            )
+    if Capability.SURFACE in world.implementation.greeting.capabilities:
+        request = Transition(root=str(world.mission.root), mission=slug, work_package="WP01", to="canceled", actor="me")
+        before = mark_log(log)
+        done = world.run(request.model_copy(update={"reason": "later", "force": True}))
+        wrote = not before.unchanged
+        what = f"the command for the mission {slug!r} ended with {done.status}"
+        world.check(wrote == (done.status == 0), Finding.NAME_OBEYED, f"{what}, rows were written: {wrote}")
+
+
+def _renamed(world: World, slug: str) -> Path:
+    """Give the mission of ``world`` another name, everywhere, and return the path of its log."""
+    old = world.mission.directory
+    place = old.with_name(slug)
+    try:
+        old.rename(place)
+    except OSError as error:
+        inconclusive(f"this system has no directory of that name: {error}")
+    for path in place.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes().replace(old.name.encode(), slug.encode()))
+    world.commit()
+    return place / world.log.name
 
 
 # --- SEC-007

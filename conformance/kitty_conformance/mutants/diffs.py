@@ -57,6 +57,22 @@ class _IgnoresWhatIsNeeded(Diffs):
         return super().recorded(manifest, lane_id, context)._replace(dependencies=())
 
 
+class _NeedsConventionalLanes(Diffs):
+    def recorded(self, manifest: LaneManifest, lane_id: str, context: WorkspaceContext | None) -> Refs:
+        names = [
+            lane_branch(manifest.mission_branch, lane.lane_id) for lane in manifest.lanes if lane.lane_id != lane_id
+        ]
+        return super().recorded(manifest, lane_id, context)._replace(dependencies=names)
+
+
+class _GuessesForDamage(Diffs):
+    def context(self, lane_id: str) -> WorkspaceContext | None:
+        try:
+            return super().context(lane_id)
+        except DiagnosticError:
+            return None
+
+
 class _TakesAnyCommit(Diffs):
     def start(self, refs: Refs) -> str:
         own = self.line_of(refs.lane_branch)
@@ -244,6 +260,8 @@ MUTANTS: list[type[Mutant]] = [
            _A_CHANGE_IS_MISSING, "The base is what the main checkout happens to be on (#3124).", _AgainstTheCheckout),
     _diffs("diff-ignores-the-context", "RPM-003", "test_the_base_of_the_workspace_context_counts", "record-ignored",
            "The base that the workspace context records is not looked at.", _IgnoresTheContext),
+    _diffs("diff-guesses-for-damage", "RPM-003", "test_a_record_that_cannot_be_read_is_no_reason_to_guess",
+           "record-ignored", "A context that cannot be read counts as none, and names are made up.", _GuessesForDamage),
     _diffs("diff-takes-any-commit", "RPM-003", "test_a_base_commit_that_is_not_known_hides_nothing",
            _A_CHANGE_IS_MISSING, "Where no commit is recorded, every commit begins like it.", _TakesAnyCommit),
     _diffs("diff-asks-whoever-git-means", "RPM-003", "test_another_repository_of_the_environment_decides_nothing",
@@ -281,6 +299,8 @@ MUTANTS: list[type[Mutant]] = [
            _WithoutEveryOtherLane),
     _diffs("diff-ignores-what-is-needed", "DIF-003", "test_the_lane_is_shown_and_nothing_else", _TOO_MUCH,
            "What a lane took over from one that it needs counts as its own.", _IgnoresWhatIsNeeded),
+    _diffs("diff-needs-conventional-lanes", "DIF-003", "test_the_lane_is_shown_and_nothing_else", _TOO_MUCH,
+           "The lanes that one needs are looked for by their conventional names.", _NeedsConventionalLanes),
     _diffs("diff-without-the-coordination", "DIF-003", "test_a_coordinated_mission_has_the_same_diffs", _TOO_MUCH,
            "A coordinated mission's lanes are compared with the target.", _WithoutTheCoordination),
     _diffs("diff-falls-back-to-the-last-commit", "DIF-004", "test_a_missing_base_is_refused_by_name",

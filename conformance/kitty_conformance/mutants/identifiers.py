@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,16 @@ class _CutsTheReasonAtANewline(Workflow):
         return {**row, "reason": reason.splitlines()[0] if reason else reason}
 
 
+class _AsksGitForTheMission(Reference):
+    """Looks for a branch of the mission's name before anything else."""
+
+    def answer(self, request: Request) -> Outcome:
+        slug, root = getattr(request, "mission", ""), getattr(request, "root", "")
+        if slug and "\0" not in slug + root and Path(root).is_dir():
+            subprocess.run(["git", "log", "-1", slug], cwd=root, capture_output=True, check=False)
+        return super().answer(request)
+
+
 class _RecordsWhoIsLoggedIn(Workflow):
     def _row(self, *arguments: Any, **keys: Any) -> dict[str, Any]:
         row = super()._row(*arguments, **keys)
@@ -182,6 +193,14 @@ MUTANTS: list[type[Mutant]] = [
         "wrong-row",
         "Only the first line of a reason is kept, so that the log looks tidy.",
         workflow=_CutsTheReasonAtANewline,
+    ),
+    declare(
+        "SEC-006",
+        "asks-git-for-the-mission",
+        "test_a_mission_that_looks_like_an_option_is_a_name",
+        "name-obeyed",
+        "Git is asked whether there is a branch of the mission's name, and writes the file that it seems to ask for.",
+        adapter=_AsksGitForTheMission,
     ),
     declare(
         "SEC-007",
