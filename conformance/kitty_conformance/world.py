@@ -98,11 +98,19 @@ class Worlds:
         self.rng = rng
         self.made: list[World] = []
 
-    def __call__(self, work_packages: Any = None, *, git: bool = False, inside: str = "", **options: Any) -> World:
+    def __call__(
+        self,
+        work_packages: Any = None,
+        *,
+        git: bool = False,
+        inside: str = "",
+        place: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> World:
         """Build a world with one mission; in a git repository when ``git`` or the implementation needs one.
 
         Other arguments as in ``build.mission``; with ``lanes`` or ``topology`` as in ``Repository.mission``.
-        ``inside`` names the directory that the repository is built in.
+        ``inside`` names the directory that the repository is built in, ``place`` has more for ``build.repository``.
         """
         root = self.base / f"world-{len(self.made) + 1}" / inside
         root.mkdir(parents=True)
@@ -118,8 +126,8 @@ class Worlds:
             **options,
         }
         split = "lanes" in options or "topology" in options
-        if git or split or self.implementation.greeting.needs_repository:
-            made = repository(root)
+        if git or split or place or self.implementation.greeting.needs_repository:
+            made = repository(root, **(place or {}))
             options.setdefault("clock", made.clock)
         built = made.mission(work_packages, **options) if made and split else mission(root, work_packages, **options)
         world = World(self, built, made)

@@ -27,10 +27,12 @@ class Profile:
     foreign_rows_ignored: bool
     #: STA-007: force may move a work package to ``uninitialized``, which is a sentinel of readers.
     force_reaches_uninitialized: bool
+    #: MSP-001: a target that is apart from its upstream blocks a merge too; otherwise only what is published.
+    apart_blocks_merge: bool
 
 
-CONTRACT_320: Final = Profile("contract-320", True, True, True, True, True, True, False)
-SPEC_KITTY_32: Final = Profile("spec-kitty-3.2", False, False, False, False, False, False, True)
+CONTRACT_320: Final = Profile("contract-320", True, True, True, True, True, True, False, True)
+SPEC_KITTY_32: Final = Profile("spec-kitty-3.2", False, False, False, False, False, False, True, False)
 PROFILES: Final = {profile.name: profile for profile in (CONTRACT_320, SPEC_KITTY_32)}
 
 

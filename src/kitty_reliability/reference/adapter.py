@@ -18,8 +18,10 @@ from kitty_reliability.implementations.protocol import Outcome, OutcomeKind
 from .claims import Claims
 from .commands import arguments_for, printable
 from .diffs import Diffs
+from .focused import Focus, Focused
 from .locations import lock_path
 from .merging import Merger
+from .preflight import Preflight
 from .prompts import PROMPT_KINDS, Prompts
 from .workflow import Moved, Workflow
 
@@ -42,6 +44,7 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.PROMPT,
         protocol.Capability.DISPATCH,
         protocol.Capability.DIFF,
+        protocol.Capability.PREFLIGHT,
     }
 )
 
@@ -60,6 +63,8 @@ class Reference:
     claims_class: type[Claims] = Claims
     prompts_class: type[Prompts] = Prompts
     diffs_class: type[Diffs] = Diffs
+    preflight_class: type[Preflight] = Preflight
+    focused_class: type[Focused] = Focused
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -231,6 +236,18 @@ class Reference:
                 lines=[diffs.line(argv) for argv in commands],
             )
         )
+
+    def preflight(self, request: protocol.Preflight) -> Outcome:
+        """Compare the target branch with its upstream."""
+        return Outcome.success(self._preflight(request).answer(publish=request.publish))
+
+    def focus(self, request: Focus) -> Outcome:
+        """Make the branch of a pull request, as ``preflight`` advises."""
+        made = self.focused_class(self._preflight(request)).make()
+        return Outcome(OutcomeKind.OK, made._asdict())
+
+    def _preflight(self, request: protocol.Preflight | Focus) -> Preflight:
+        return self.preflight_class(self.workflow.find(request.root, request.mission), self.profile, self.command)
 
     def surface(self, request: protocol.Surface) -> Outcome:
         """Name the command that does the inner request."""

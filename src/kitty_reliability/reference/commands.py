@@ -1,7 +1,7 @@
 """The reference as a command: exit status, one JSON value on stdout, or text (clauses STA-001, STA-003).
 
 A command is a request of the protocol, and each of its keys is an option: there is one list of them. Exit status:
-0 done, or nothing to do; 1 refused or failed; 2 wrong usage. PYTEST_DONT_REWRITE
+0 done, or nothing to do; 1 refused, failed or blocked; 2 wrong usage. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from pydantic import BaseModel
 
 from kitty_reliability.implementations import protocol
+
+from .focused import Focus
+from .preflight import told
 
 if TYPE_CHECKING:
     from .adapter import Reference
@@ -33,6 +36,8 @@ _COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "prompt": (protocol.Prompt, "write the prompt of a review"),
     "dispatch": (protocol.Dispatch, "compare a prompt with what is asked for before anybody is launched"),
     "diff": (protocol.Diff, "say which commands show the changes of a work package"),
+    "preflight": (protocol.Preflight, "compare the target branch with its upstream, before merge and ship"),
+    "focus": (Focus, "make the branch of a pull request that holds the mission's own changes and nothing else"),
     "merge_logs": (protocol.MergeLogs, "merge two logs that went apart, as a merge driver of git"),
 }
 _HELP: Final = {
@@ -42,6 +47,7 @@ _HELP: Final = {
     "to": "the lane to move to",
     "force": "needs an actor and a reason",
     "recover": "read what can be read",
+    "publish": "ask the remote itself",
     "commit": "commit log and snapshot as well",
 }
 
@@ -58,7 +64,7 @@ def main(argv: Sequence[str], reference: Reference) -> int:
     outcome = reference.answer(request)
     if outcome.ok:
         print(json.dumps(dict(outcome.value), sort_keys=True) if as_json else _success(outcome.value, reference))
-        return 0
+        return int(outcome.value.get("blocked", False))
     if as_json:
         print(json.dumps({**outcome.value, "result": str(outcome.kind)}, sort_keys=True))
     else:
@@ -111,7 +117,7 @@ def _is_text(annotation: Any) -> bool:
     return annotation is str or annotation == str | None
 
 
-def _request(options: dict[str, Any]) -> protocol.Request:
+def _request(options: dict[str, Any]) -> Any:
     """Return the request; ValueError says which option is wrong."""
     model, _ = _COMMANDS[options["operation"]]
     values = {name: value for name, value in options.items() if value is not None}
@@ -121,8 +127,7 @@ def _request(options: dict[str, Any]) -> protocol.Request:
             values[name] = value if str in get_args(annotation) and value[:1] != "{" else _read(_option(name), value)
     if "root" in model.model_fields:
         values["root"] = str(Path(values.get("root", ".")).absolute())
-    request: protocol.Request = model.model_validate(values)  # type: ignore[assignment] # the table has requests alone
-    return request
+    return model.model_validate(values)
 
 
 def _read(option: str, text: str) -> Any:
@@ -150,11 +155,23 @@ def _success(answer: Any, reference: Reference) -> str:
         lines = [_moved(answer)]
     elif "quarantined" in answer:
         lines = [f"moved aside: {item['message']}" for item in answer["quarantined"]] or ["nothing to repair"]
+    elif "focused_branch" in answer:
+        lines = told(answer)
+    elif "left_out" in answer:
+        lines = _focused(answer)
     elif "lines" in answer:
         lines = list(answer["lines"])
     else:
         lines = [f"wrote {answer['path']}" if "path" in answer else f"{answer['prompt_path']} is the one"]
     return "\n".join(map(reference.printable, lines))
+
+
+def _focused(answer: Any) -> list[str]:
+    already = "" if answer["changed"] else " already"
+    found = (
+        f"{answer['branch']} is {answer['commit']}{already}: {len(answer['files'])} files changed on {answer['base']}"
+    )
+    return [found, *(f"left out, no work package owns it: {path}" for path in answer["left_out"])]
 
 
 def _moved(answer: Any) -> str:
