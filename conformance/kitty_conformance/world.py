@@ -28,7 +28,6 @@ from kitty_reliability.implementations.protocol import (
     Actor,
     Batch,
     Capability,
-    Dispatch,
     Events,
     Materialize,
     Move,
@@ -104,7 +103,7 @@ class Worlds:
         *,
         git: bool = False,
         inside: str = "",
-        place: Mapping[str, Any] | None = None,
+        place: Any = None,
         **options: Any,
     ) -> World:
         """Build a world with one mission; in a git repository when ``git`` or the implementation needs one.
@@ -283,7 +282,7 @@ class World:
 
     def run(
         self,
-        request: Transition | State | Materialize | Dispatch,
+        request: Request,
         environment: Mapping[str, str] | None = None,
         *,
         form: Literal["json", "text"] = "json",
