@@ -143,8 +143,10 @@ class Scene:
             well = done.status == 0
             if not well:
                 break
-        new = f"ref refs/heads/{answer['focused_branch']}: absent -> "
-        changed = [text for text in refs.changes() if not text.startswith(new)]
+        new = f"ref refs/heads/{answer['focused_branch']}: "
+        changed = [text for text in refs.changes() if not text.startswith(f"{new}absent -> ")]
+        moved = [text for text in changed if text.startswith(new)]
+        self.world.check(not moved, Finding.OVERWRITTEN, f"the printed commands moved what was there: {moved}")
         self.world.check(not changed, Finding.REFUSAL_CHANGED_STATE, f"the printed commands: {changed[:3]}")
         files = tree.changes(ignore=[".git"])
         self.world.check(not files, Finding.REFUSAL_CHANGED_STATE, f"the printed commands changed files: {files[:3]}")
@@ -171,7 +173,7 @@ class Scene:
         """Judge that a commit is the remote's tip with ``expected`` and nothing else."""
         __tracebackhide__ = True
         world, tip = self.world, self.remote_tip()
-        on_it = self.made.git("rev-list", "--count", f"{commit}..{tip}").strip() == "0"
+        on_it = tip in self.git("rev-list", commit).split()
         world.check(on_it, Finding.ADVICE_FAILS, f"the branch does not sit on the remote's tip {tip}")
         found = self.differing(tip, commit)
         foreign = sorted(found.keys() - expected.keys())

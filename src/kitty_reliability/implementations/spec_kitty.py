@@ -36,6 +36,7 @@ from .protocol import (
     OpenAnswer,
     Outcome,
     OutcomeKind,
+    Preflight,
     Prompt,
     PromptAnswer,
     Request,
@@ -183,6 +184,10 @@ class SpecKitty(Implementation):
             case Dispatch():
                 return Outcome.unsupported(
                     "the prompt is compared inside the command that writes it; no command is given one"
+                )
+            case Preflight():
+                return Outcome.unsupported(
+                    "merge --push compares the branches, and merges when nothing blocks it; no command only says so"
                 )
             case Transition() | State() | Materialize():
                 pass

@@ -328,14 +328,10 @@ def _pattern(glob: str) -> str:
     """Return a glob of ``owned_files`` as a regular expression: ``*`` stays in one segment, ``**`` is any number of them."""
     while glob.startswith("./"):
         glob = glob[2:]
-    glob = f"{glob}**" if glob.endswith("/") else glob
-    parts = re.split(r"((?<![^/])\*\*/|(?<=/)\*\*\Z|\*+|\?)", glob)
-    meant = {"**/": "(?:[^/]+/)*", "?": "[^/]"}
-    return "".join(
-        re.escape(part)
-        if number % 2 == 0
-        else ".+"
-        if part == "**" and number == len(parts) - 2
-        else meant.get(part, "[^/]*")
-        for number, part in enumerate(parts)
-    )
+    *folders, last = (f"{glob}**" if glob.endswith("/") else glob).split("/")
+    above = "".join("(?:[^/]+/)*" if name == "**" else f"{_segment(name)}/" for name in folders)
+    return above + (".+" if last == "**" else _segment(last))
+
+
+def _segment(name: str) -> str:
+    return "".join({"*": "[^/]*", "?": "[^/]"}.get(letter) or re.escape(letter) for letter in name)
