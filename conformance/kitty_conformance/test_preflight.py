@@ -111,7 +111,10 @@ def test_no_upstream_and_no_branch_are_states_of_their_own(worlds: Worlds) -> No
         answer = made.stands("no_tracking_branch", publish=publish)
         fetched = [text for text in texts(answer["findings"]) if re.search(r"\bfetch\b", text)]
         made.world.check(not fetched, Finding.ADVICE_FAILS, f"a local branch, and it is to be fetched: {fetched[:1]}")
+    tip, branch = made.git("rev-parse", "HEAD"), made.made.branch
     made.made.drop_branch()
+    made.git("tag", branch, tip)
+    made.git("update-ref", f"refs/heads/{branch}/more", tip)
     made.stands("missing_branch")
     made.stands("missing_branch", publish=True)
 
@@ -371,6 +374,8 @@ def test_the_branches_are_those_of_the_configuration(worlds: Worlds, place: str,
     for ref, commit in decoys.items():
         if ref not in ours:
             made.git("update-ref", ref, commit)
+    # A remote that is asked for a name tells of every reference that ends so.
+    made.git(f"--git-dir={repo.remote}", "update-ref", f"refs/heads/a/refs/heads/{upstream}", first)
     # What is checked out does not matter either.
     made.git("symbolic-ref", "HEAD", "refs/heads/side")
     if remote != "origin":

@@ -317,7 +317,8 @@ class Preflight:
 
     def commands(self) -> list[list[str]]:
         """Return the commands that make that branch, to be run in the main checkout."""
-        return [[sys.executable, *self.command, "focus", f"--mission={self.paths.slug}"]]
+        # -P: what the repository has beside its missions is not imported.
+        return [[sys.executable, "-P", *self.command, "focus", f"--mission={self.paths.slug}"]]
 
     def line(self, argv: Sequence[str]) -> str:
         """Return a command as a line for a POSIX shell."""
