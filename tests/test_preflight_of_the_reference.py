@@ -284,6 +284,20 @@ def test_a_file_in_the_way_of_a_directory_stops_it(built: RepositoryMission) -> 
     assert "src/wp01" in message
 
 
+def test_a_file_can_become_a_directory_and_the_other_way_round(built: RepositoryMission) -> None:
+    repo = built.repository
+    repo.commit("Begin", files={"src/wp01/a": "file\n", "src/wp01/b/c": "file\n", "src/wp01/link": "x\n"})
+    repo.diverge()
+    for name in ("a", "b/c", "link"):
+        (repo.root / "src/wp01" / name).unlink()
+    (repo.root / "src/wp01/b").rmdir()
+    (repo.root / "src/wp01/link").symlink_to("a")
+    repo.commit("Go on", files={"src/wp01/a/d": "directory\n", "src/wp01/b": "now a file\n"})
+    found = made(built)
+    assert repo.git("diff", "--name-only", found["commit"], "main") == ""
+    assert repo.git("ls-tree", found["commit"], "src/wp01/link").startswith("120000")
+
+
 def test_a_branch_of_the_name_is_told_with_its_commit(built: RepositoryMission) -> None:
     repo = built.repository
     repo.commit("Go on", files={"src/wp01/a.py": "a\n"})
