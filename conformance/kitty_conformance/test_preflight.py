@@ -285,9 +285,10 @@ def test_a_branch_of_its_name_is_not_overwritten(worlds: Worlds) -> None:
     commit = made.made_by(answer)
     theirs = made.git("commit-tree", f"{commit}^{{tree}}", "-p", commit, "-m", "Work of somebody")
     made.git("update-ref", f"refs/heads/{answer['focused_branch']}", theirs)
-    made.run_all(answer)
+    well, _ = made.run_all(answer)
     now = made.focused(answer)
     made.world.check(now == theirs, Finding.OVERWRITTEN, f"the branch was {theirs}, now it is {now or 'gone'}")
+    made.world.check(not well, Finding.ILLEGAL_ACCEPTED, "the branch is somebody's, and the commands ended well")
 
 
 # --- MSP-005

@@ -408,6 +408,11 @@ class _Overwrites(Focused):
         return True
 
 
+class _TakesWhatIsThere(Focused):
+    def point(self, commit: str) -> bool:
+        return not self.preflight.commit_of(HEADS + self.name) and super().point(commit)
+
+
 class _UsesTheIndex(Focused):
     def commit(self, tip: str, plan: Mapping[str, Entry]) -> str:
         made = super().commit(tip, plan)
@@ -520,6 +525,9 @@ MUTANTS: list[type[Mutant]] = [
                "It stops and does not say at which file.", focused=_StopsInSilence),
     _preflight("focused-overwrites", "MSP-004", "test_a_branch_of_its_name_is_not_overwritten", "overwritten",
                "A branch that has the name already is moved.", focused=_Overwrites),
+    _preflight("focused-takes-what-is-there", "MSP-004", "test_a_branch_of_its_name_is_not_overwritten",
+               "illegal-accepted", "A branch that has the name already is taken for the one.",
+               focused=_TakesWhatIsThere),
     _preflight("preflight-moves-the-tracking", "MSP-005", _NOTHING, "read-changed-state",
                "The remote is asked by a fetch that moves the tracking reference.", _MovesTheTracking),
     _preflight("preflight-makes-a-reference", "MSP-005", _NOTHING, "read-changed-state",
