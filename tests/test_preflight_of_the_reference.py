@@ -241,6 +241,11 @@ def test_log_and_snapshot_are_those_of_the_coordination_branch(repo: Repository)
     assert repo.git("show", f"{found['commit']}:{log}").encode() == built.log.path.read_bytes()
 
 
+def test_a_lane_whose_record_cannot_be_read_stops_it(built: RepositoryMission) -> None:
+    built.lane("lane-a").unreadable_context()
+    assert refused(built)[0] == "LANE_RECORD_UNREADABLE"
+
+
 def test_what_no_work_package_owns_is_left_out_and_told(built: RepositoryMission) -> None:
     built.lane("lane-a").add("src/wp01/a.py", "a\n").add("pyproject.toml", "x\n").commit()
     found = made(built)

@@ -21,18 +21,13 @@ from pydantic import BaseModel, ConfigDict
 
 from kitty_reliability.formats.diagnostics import DiagnosticError, diagnostic
 from kitty_reliability.formats.frontmatter import parse_yaml, split
-from kitty_reliability.formats.lane_manifest import (
-    PLANNING_LANE,
-    LaneManifestError,
-    lane_branch,
-    mission_branch,
-    read_lane_manifest,
-)
+from kitty_reliability.formats.identifiers import is_safe_segment
+from kitty_reliability.formats.lane_manifest import PLANNING_LANE, mission_branch
 from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, read_meta
 from kitty_reliability.formats.work_package import work_package_files
-from kitty_reliability.formats.workspace import context_path, read_context
 
 from .git_process import Git, GitError
+from .lane_records import LaneRecords
 from .preflight import HEADS, Branch, Preflight
 
 __all__ = ["Focus", "Focused", "Made"]
@@ -89,7 +84,7 @@ class Focused:
 
         Raises:
             DiagnosticError: FOCUSED_BRANCH_IMPOSSIBLE, FOCUSED_BRANCH_CONFLICT, FOCUSED_BRANCH_TAKEN, and what
-                ``Preflight.target`` raises.
+                ``branches`` and ``Preflight.target`` raise.
         """
         target = self.preflight.target()
         self.name = self.preflight.focused(target) or self.name
@@ -179,21 +174,20 @@ class Focused:
         return path not in self.changes(base, commit)
 
     def branches(self) -> dict[str, str]:
-        """Return the branches of the mission that are there, with their commits: its own, and the lanes'."""
-        try:
-            manifest = read_lane_manifest(self.paths.lanes)
-        except LaneManifestError as error:
-            raise self.impossible(str(error)) from None
-        own = (
-            manifest.mission_branch
-            if manifest
-            else mission_branch(self.paths.slug, read_meta(self.paths.meta).mission_id)
-        )
-        names = [own]
+        """Return the branches of the mission that are there, with their commits: its own, and the lanes'.
+
+        Raises:
+            DiagnosticError: LANE_RECORD_UNREADABLE, FOCUSED_BRANCH_IMPOSSIBLE.
+        """
+        records = LaneRecords(self.paths, "")
+        manifest = records.manifest()
+        mission_id = read_meta(self.paths.meta).mission_id
+        names = [manifest.mission_branch if manifest else mission_branch(self.paths.slug, mission_id)]
         for lane in manifest.lanes if manifest else ():
+            if not is_safe_segment(lane.lane_id):
+                raise self.impossible(f"{lane.lane_id!r} is no name of a lane")
             if lane.lane_id != PLANNING_LANE:
-                context = read_context(context_path(self.paths.root, self.paths.slug, lane.lane_id))
-                names.append(context.branch_name if context else lane_branch(own, lane.lane_id))
+                names.append(records.branch_of(names[0], lane.lane_id, records.context(lane.lane_id)))
         return {name: commit for name in names if (commit := self.preflight.commit_of(HEADS + name))}
 
     def owned(self) -> list[str]:
