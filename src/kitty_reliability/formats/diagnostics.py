@@ -157,6 +157,16 @@ TABLE: Final[dict[str, Entry]] = _entries(
      "look at it, rename it if it is to be kept, then run the command again; it is not overwritten"),
     ("FOCUSED_BRANCH_CONFLICT", "MSP-004", "{focused_branch} is not made: {problem}: {files}",
      "{advice}, then run the command again; nothing was changed"),
+    # --- signoff; the invariants of the first two are those that released versions name
+    ("REJECTED_REVIEW_ARTIFACT_CONFLICT", "terminal_wp_latest_review_artifact_must_not_be_rejected",
+     "{branch_or_work_package} of {mission_slug} is {lane}, and its latest review says {latest_review_cycle_verdict}: {source}",
+     "review it again, or override it with an actor and a reason, or move it out of {lane}"),
+    ("REVIEW_ARTIFACT_SCHEMA_INVALID", "review_cycle_frontmatter_must_match_schema",
+     "{branch_or_work_package} of {mission_slug}: its latest review {source} cannot be gone by: {schema_error}",
+     "repair the artifact, or write the next review cycle"),
+    ("REVIEW_VERDICTS_CONTRADICT", "RAC-004",
+     "{branch_or_work_package}: {source} says {latest_review_cycle_verdict}, the event {event_verdict}; it goes by the {decides}",
+     "review it again, so that both say the same"),
     # --- files that can be derived again
     ("SNAPSHOT_UNREADABLE", "LOG-011", "{path} is no snapshot: {problem}", "write it anew from the log: {command}"),
     # --- prompts

@@ -29,10 +29,12 @@ class Profile:
     force_reaches_uninitialized: bool
     #: MSP-001: a target that is apart from its upstream blocks a merge too; otherwise only what is published.
     apart_blocks_merge: bool
+    #: RAC-004: where artifact and event contradict each other, the artifact decides; otherwise the event.
+    artifact_decides: bool
 
 
-CONTRACT_320: Final = Profile("contract-320", True, True, True, True, True, True, False, True)
-SPEC_KITTY_32: Final = Profile("spec-kitty-3.2", False, False, False, False, False, False, True, False)
+CONTRACT_320: Final = Profile("contract-320", True, True, True, True, True, True, False, True, True)
+SPEC_KITTY_32: Final = Profile("spec-kitty-3.2", False, False, False, False, False, False, True, False, False)
 PROFILES: Final = {profile.name: profile for profile in (CONTRACT_320, SPEC_KITTY_32)}
 
 

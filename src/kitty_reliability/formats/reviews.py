@@ -96,6 +96,9 @@ def read_artifact(path: Path, profile: Profile = CONTRACT_320) -> ReviewArtifact
     Raises:
         ReviewFormatError: UNREADABLE, and everything that ``parse_artifact`` raises.
     """
+    # A pipe in its place would be waited for, a device read for ever.
+    if path.exists() and not path.is_file():
+        raise ReviewFormatError(ReviewFinding.UNREADABLE, f"{path.name} is no regular file")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -23,6 +23,7 @@ from .locations import lock_path
 from .merging import Merger
 from .preflight import Preflight
 from .prompts import PROMPT_KINDS, Prompts
+from .signing import Signing
 from .workflow import Moved, Workflow
 
 __all__ = ["Reference", "outcome_of"]
@@ -45,6 +46,7 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.DISPATCH,
         protocol.Capability.DIFF,
         protocol.Capability.PREFLIGHT,
+        protocol.Capability.SIGNOFF,
     }
 )
 
@@ -65,6 +67,7 @@ class Reference:
     diffs_class: type[Diffs] = Diffs
     preflight_class: type[Preflight] = Preflight
     focused_class: type[Focused] = Focused
+    signing_class: type[Signing] = Signing
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -249,6 +252,31 @@ class Reference:
     def _preflight(self, request: protocol.Preflight | Focus) -> Preflight:
         return self.preflight_class(self.workflow.find(request.root, request.mission), self.profile, self.command)
 
+    def signoff(self, request: protocol.Signoff) -> Outcome:
+        """Say whether the latest reviews allow to ship."""
+        paths, reducer = self.workflow.reduced(request.root, request.mission)
+        signing = self.signing_class(paths, self.profile, reducer)
+        standings = signing.standings()
+        findings = [finding.as_dict() for one in standings if (finding := signing.finding(one)) is not None]
+        return Outcome.success(
+            protocol.SignoffAnswer(
+                blocked=bool(findings),
+                reviews=[
+                    protocol.ReviewStanding(
+                        work_package_id=one.work_package,
+                        lane=_text(one.lane),
+                        artifact_path=signing.shown(one.path),
+                        artifact_verdict=_text(one.verdict),
+                        event_verdict=one.event,
+                        overridden=one.overridden,
+                    )
+                    for one in standings
+                ],
+                findings=findings,
+                warnings=[warning.as_dict() for one in standings for warning in signing.warnings(one)],
+            )
+        )
+
     def surface(self, request: protocol.Surface) -> Outcome:
         """Name the command that does the inner request."""
         inner = request.request
@@ -269,9 +297,9 @@ def _lock_seconds() -> float:
     return seconds
 
 
-def _text(path: Path | None) -> str | None:
-    # Not looked for again: what is done must not be told as failed for a file that cannot be read by then.
-    return None if path is None else str(path)
+def _text(value: Path | str | None) -> str | None:
+    # Paths are not looked for again: what is done must not be told as failed for a file that cannot be read by then.
+    return None if value is None else str(value)
 
 
 def _moved(work_package: str, moved: Moved) -> protocol.TransitionAnswer:

@@ -38,6 +38,7 @@ _COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "diff": (protocol.Diff, "say which commands show the changes of a work package"),
     "preflight": (protocol.Preflight, "compare the target branch with its upstream, before merge and ship"),
     "focus": (Focus, "make the branch of a pull request that holds the mission's own changes and nothing else"),
+    "signoff": (protocol.Signoff, "say whether the latest reviews allow to ship; exit status 1 when they do not"),
     "merge_logs": (protocol.MergeLogs, "merge two logs that went apart, as a merge driver of git"),
 }
 _HELP: Final = {
@@ -159,6 +160,10 @@ def _success(answer: Any, reference: Reference) -> str:
         lines = told(answer)
     elif "left_out" in answer:
         lines = _focused(answer)
+    elif "reviews" in answer:
+        lines = [f"{item['diagnostic_code']}: {item['message']}; {item['remediation']}" for item in answer["findings"]]
+        lines = lines or ["nothing blocks the signoff"]
+        lines += [f"note: {item['message']}" for item in answer["warnings"]]
     elif "lines" in answer:
         lines = list(answer["lines"])
     else:

@@ -260,6 +260,11 @@ class Reducer:
         package = self._packages.get(wp_id)
         return [] if package is None else list(package.rows)
 
+    def annotations(self, wp_id: str) -> list[AnnotationRow]:
+        """Return the annotations of a work package, in the order in which they were made."""
+        package = self._packages.get(wp_id)
+        return [] if package is None else list(package.annotations)
+
     def excerpt(self, wp_ids: Iterable[str]) -> Reducer:
         """Return a reducer that knows these work packages alone, to look ahead in."""
         copy = type(self)(self.profile, self.mission_slug, self.mission_id)

@@ -327,6 +327,11 @@ class Workflow:
         left_out.sort(key=lambda item: item.fields["line"])
         return reducer, left_out
 
+    def reduced(self, root: str, slug: str) -> tuple[MissionPaths, Reducer]:
+        """Return where a mission is and what its log adds up to. Changes nothing; errors as of ``state``."""
+        paths = self.find(root, slug)
+        return paths, self._store(paths).read(read_meta(paths.meta))
+
     def events(self, root: str, slug: str) -> list[Row]:
         """Return the rows of a log in file order.
 
