@@ -24,6 +24,7 @@ from kitty_reliability.implementations.protocol import (
     Open,
     OutcomeKind,
     Prompt,
+    Signoff,
     Start,
     State,
     Surface,
@@ -261,7 +262,7 @@ def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_hello_and_open(bench: Bench) -> None:
     session = bench.printing()
     assert session.greeting.version == "9.8.7"
-    does = {"write", "snapshot", "start", "surface", "commit", "merge_logs", "prompt", "diff"}
+    does = {"write", "snapshot", "start", "surface", "commit", "merge_logs", "prompt", "diff", "signoff"}
     assert session.greeting.capabilities == does
     opened = session.ask(Open(root=str(bench.root), mission="demo"))
     assert opened.value["mission_id"] is None
@@ -425,3 +426,67 @@ def test_a_prompt_that_the_command_cannot_be_asked_for_is_unsupported(bench: Ben
         Dispatch(**where, prompt_path="/x"),
     ):
         assert session.ask(request).kind is OutcomeKind.UNSUPPORTED
+
+
+def _signoff(bench: Bench) -> Signoff:
+    return Signoff(root=str(bench.root), mission="demo")
+
+
+@pytest.mark.parametrize(
+    ("path", "verdict", "artifact", "event"),
+    [
+        ("kitty-specs/demo/tasks/WP01-x/review-cycle-2.md", "rejected", "rejected", None),
+        (None, "changes_requested", None, "changes_requested"),
+    ],
+)
+def test_a_signoff_is_what_a_dry_run_of_the_merge_claims(
+    bench: Bench, path: str | None, verdict: str, artifact: str | None, event: str | None
+) -> None:
+    blocker = {
+        "diagnostic_code": "REJECTED_REVIEW_ARTIFACT_CONFLICT",
+        "branch_or_work_package": "WP01",
+        "lane": "done",
+        "latest_review_cycle_path": path,
+        "latest_review_cycle_verdict": verdict,
+    }
+    told = {"mission_slug": "demo", "blocked": True, "blockers": [blocker]}
+    outcome = bench.printing(1, json.dumps(told)).ask(_signoff(bench))
+    assert outcome.ok, outcome
+    assert outcome.value["blocked"] is True
+    assert outcome.value["findings"] == [{"mission_slug": "demo", **blocker}]
+    assert outcome.value["reviews"] == [
+        {
+            "work_package_id": "WP01",
+            "lane": "done",
+            "artifact_path": path,
+            "artifact_verdict": artifact,
+            "event_verdict": event,
+            "overridden": False,
+        }
+    ]
+    assert outcome.evidence["argv"][1:] == ["merge", "--mission", "demo", "--dry-run", "--json"]
+
+
+def test_a_signoff_that_nothing_blocks_shows_no_reviews(bench: Bench) -> None:
+    outcome = bench.printing(0, json.dumps({"mission_slug": "demo", "lanes": []})).ask(_signoff(bench))
+    assert outcome.ok, outcome
+    assert (outcome.value["blocked"], outcome.value["reviews"], outcome.value["findings"]) == (False, [], [])
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "kind"),
+    [
+        (1, '{"ready": false, "blocker": "missing_mission_branch"}', "failed"),
+        (1, "", "failed"),
+        (0, "all is well", "garbled"),
+        (1, '{"blocked": true, "blockers": ["WP01"]}', "garbled"),
+        (1, '{"blocked": true, "blockers": [{"branch_or_work_package": 1}]}', "garbled"),
+    ],
+)
+def test_a_dry_run_that_ends_otherwise_is_no_signoff(bench: Bench, status: int, stdout: str, kind: str) -> None:
+    assert str(bench.printing(status, stdout).ask(_signoff(bench)).kind) == kind
+
+
+def test_a_signoff_as_text_is_the_same_dry_run(bench: Bench) -> None:
+    answer = bench.printing().ask(Surface(request=_signoff(bench), format="text"))
+    assert answer.value["argv"][1:] == ["merge", "--mission", "demo", "--dry-run"]

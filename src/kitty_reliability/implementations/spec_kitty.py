@@ -40,6 +40,7 @@ from .protocol import (
     Prompt,
     PromptAnswer,
     Request,
+    Signoff,
     Start,
     StartAnswer,
     State,
@@ -181,6 +182,8 @@ class SpecKitty(Implementation):
                 return self._prompt(request, limit)
             case Diff():
                 return self._diff(request, limit)
+            case Signoff():
+                return self._signoff(request, limit)
             case Dispatch():
                 return Outcome.unsupported(
                     "the prompt is compared inside the command that writes it; no command is given one"
@@ -276,6 +279,30 @@ class SpecKitty(Implementation):
         )
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
 
+    def _signoff(self, request: Signoff, limit: float) -> Outcome:
+        """Have the gate of ``merge`` asked by a dry run, which lists what blocks and nothing of what does not."""
+        run = self._run([*self._merge(request), "--json"], request.root, limit)
+        told = _object(run.stdout)
+        if told is None or told.get("blocked") is not True:
+            trouble = _broken(run, limit) or _declined(run)
+            if trouble is not None:
+                return trouble
+            if told is None:
+                return run.trouble(OutcomeKind.GARBLED, "exit status 0, but stdout is not one JSON object")
+        blockers = told.get("blockers") or []
+        if not isinstance(blockers, list) or not all(isinstance(item, dict) for item in blockers):
+            return run.trouble(OutcomeKind.GARBLED, "blockers is not a list of objects")
+        answer = {
+            "blocked": told.get("blocked") is True,
+            "reviews": [_standing(item) for item in blockers],
+            # The mission is named once, beside them.
+            "findings": [{"mission_slug": told.get("mission_slug"), **item} for item in blockers],
+        }
+        return checked_answer(request, run.outcome(OutcomeKind.OK, answer))
+
+    def _merge(self, request: Signoff) -> list[str]:
+        return [str(self._executable), "merge", "--mission", request.mission, "--dry-run"]
+
     def _action(self, request: Start | Prompt, limit: float) -> _Run | Outcome:
         """Run ``action``; return what became of it when it did not end well."""
         argv = self._argv(request, "text")
@@ -314,6 +341,7 @@ class SpecKitty(Implementation):
                     Capability.MERGE_LOGS,
                     Capability.PROMPT,
                     Capability.DIFF,
+                    Capability.SIGNOFF,
                 }
             ),
             typical_seconds=max(3.0, round(run.seconds, 1)),
@@ -342,6 +370,8 @@ class SpecKitty(Implementation):
                 words = ["status", "materialize"]
             case MergeLogs():
                 return [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
+            case Signoff():
+                return [*self._merge(request), *(["--json"] if form == "json" else [])]
             case Start():
                 if form == "json":
                     return f"action {request.kind} prints text only"
@@ -421,6 +451,18 @@ def _place(request: object) -> dict[str, str]:
     """Return the variable that says where prompts go."""
     temporary = request.temporary if isinstance(request, Prompt) else None
     return {} if temporary is None else {"TMPDIR": temporary}
+
+
+def _standing(blocker: dict[str, Any]) -> dict[str, Any]:
+    """Return what a blocker says of a work package: without the path of an artifact, the verdict is an event's."""
+    path, verdict = blocker.get("latest_review_cycle_path"), blocker.get("latest_review_cycle_verdict")
+    return {
+        "work_package_id": blocker.get("branch_or_work_package"),
+        "lane": blocker.get("lane"),
+        "artifact_path": path,
+        "artifact_verdict": None if path is None else verdict,
+        "event_verdict": verdict if path is None else None,
+    }
 
 
 def _open(request: Open) -> Outcome:
