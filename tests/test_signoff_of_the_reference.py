@@ -223,6 +223,23 @@ def test_of_two_directories_with_one_number_the_worse_counts(made: Mission) -> N
     assert ask(made)["findings"][0]["latest_review_cycle_path"].endswith("/WP01/review-cycle-1.md")
 
 
+def test_the_highest_number_counts_whichever_directory_has_it(made: Mission) -> None:
+    """The file was renamed after the first review, and its directory was not."""
+    wp = made.wp("WP01").reject()
+    wp.directory.rename(wp.directory.with_name("WP01-as-it-was-called"))
+    write_review(made, "WP01", number=2, verdict="approved")
+    wp.approve(force=True, event=False, artifact=False)
+    assert codes(made) == {}
+    assert standing(made, "WP01")["artifact_path"].endswith("/WP01-work/review-cycle-2.md")
+
+
+@pytest.mark.parametrize("shape", ["orchestrator-fix", "arbiter-override"])
+def test_the_words_of_an_arbiter_approve(made: Mission, shape: str) -> None:
+    made.wp("WP01").approve(shape=shape)
+
+    assert (codes(made), codes(made, key="warnings")) == ({}, {})
+
+
 def test_what_goes_on_or_does_not_decide_is_told(made: Mission) -> None:
     made.wp("WP01").reject(shape="prose")
     made.wp("WP02").approve(shape="reject")
