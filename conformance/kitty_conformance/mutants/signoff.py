@@ -25,7 +25,7 @@ from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.protocol import Outcome
 from kitty_reliability.reference.signing import Signing, Standing
 
-from .base import Mutant, Reference, mutant
+from .base import Mutant, Reference, declare, reference
 
 __all__ = ["MUTANTS"]
 
@@ -292,8 +292,8 @@ _PASSED, _BLOCKED, _UNNAMED = "unsafe-passed", "safe-blocked", "wrong-diagnostic
 
 
 def _signs(name: str, clause: str, scenario: str, finding: str, mistake: str, how: type) -> type[Mutant]:
-    adapter = how if issubclass(how, Reference) else type("Signs", (Reference,), {"signing_class": how})
-    return mutant(name, clause=clause, scenario=scenario, finding=finding, mistake=mistake, adapter=adapter)
+    adapter = how if issubclass(how, Reference) else reference(signing_class=how)
+    return declare(clause, name, scenario, finding, mistake, adapter=adapter)
 
 
 # fmt: off
