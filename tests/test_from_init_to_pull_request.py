@@ -20,7 +20,7 @@ from kitty_reliability.build.repository import git_environment, repository
 from kitty_reliability.build.reviews import WrittenReview, write_review
 from kitty_reliability.formats.prompts import read_prompt
 from kitty_reliability.implementations import protocol
-from kitty_reliability.implementations.protocol import Capability, Outcome
+from kitty_reliability.implementations.protocol import Outcome
 from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.rows import rows_from_bytes
 from kitty_reliability.observe.tree import mark_tree
@@ -189,20 +189,16 @@ def test_what_was_reviewed_again_ships(journey: Journey, capsys: pytest.CaptureF
         "src/wp02/round-1.txt": "WP02 1\n",
         "src/wp02/round-2.txt": "WP02 2\n",
     }
-    hello = journey.reference.answer(protocol.Hello()).value
-    if Capability.PREFLIGHT not in hello["capabilities"]:
-        return
-    _pull_request(journey, owned)
-
-
-def _pull_request(journey: Journey, owned: list[str]) -> None:
-    """Make the branch as preflight says, and look at what it holds beyond the remote."""
+    # The branch is made as preflight says; then what it holds beyond the remote is looked at.
     preflight = journey.ask(protocol.Preflight, publish=True)
     assert not preflight["blocked"], preflight["findings"]
     branch = preflight["focused_branch"]
+    assert preflight["commands"]
     for argv in preflight["commands"]:
         run(argv, preflight["cwd"])
     tip = journey.repository.git("rev-parse", f"refs/remotes/{preflight['tracking_branch']}").strip()
     changed = journey.repository.git("diff", "--name-only", tip, f"refs/heads/{branch}").splitlines()
     mission = f"kitty-specs/{journey.mission.slug}/"
     assert [name for name in changed if not name.startswith(mission)] == owned
+    assert f"{mission}status.events.jsonl" in changed
+    assert f"{mission}tasks/WP02-work/review-cycle-2.md" in changed
