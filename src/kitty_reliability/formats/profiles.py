@@ -31,10 +31,36 @@ class Profile:
     apart_blocks_merge: bool
     #: RAC-004: where artifact and event contradict each other, the artifact decides; otherwise the event.
     artifact_decides: bool
+    #: SYN-005: different diagnostics of sync are all shown; otherwise at most one line a process.
+    every_sync_diagnostic: bool
 
 
-CONTRACT_320: Final = Profile("contract-320", True, True, True, True, True, True, False, True, True)
-SPEC_KITTY_32: Final = Profile("spec-kitty-3.2", False, False, False, False, False, False, True, False, False)
+CONTRACT_320: Final = Profile(
+    "contract-320",
+    strict_rows=True,
+    annotations_count_once=True,
+    conflicting_ids_refused=True,
+    every_rejection_outranks=True,
+    ordered_by_instant=True,
+    foreign_rows_ignored=True,
+    force_reaches_uninitialized=False,
+    apart_blocks_merge=True,
+    artifact_decides=True,
+    every_sync_diagnostic=True,
+)
+SPEC_KITTY_32: Final = Profile(
+    "spec-kitty-3.2",
+    strict_rows=False,
+    annotations_count_once=False,
+    conflicting_ids_refused=False,
+    every_rejection_outranks=False,
+    ordered_by_instant=False,
+    foreign_rows_ignored=False,
+    force_reaches_uninitialized=True,
+    apart_blocks_merge=False,
+    artifact_decides=False,
+    every_sync_diagnostic=False,
+)
 PROFILES: Final = {profile.name: profile for profile in (CONTRACT_320, SPEC_KITTY_32)}
 
 

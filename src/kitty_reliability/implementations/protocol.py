@@ -370,6 +370,8 @@ class OpenAnswer(_Value):
     status_events_path: str
     #: The file that writers of this mission lock, when they do it with the system's advisory locks.
     lock_path: str | None = None
+    #: The file that is locked by whoever syncs, when that is done with the system's advisory locks (SYN-001).
+    sync_lock_path: str | None = None
 
 
 class TransitionAnswer(_Value):

@@ -24,6 +24,7 @@ from .merging import Merger
 from .preflight import Preflight
 from .prompts import PROMPT_KINDS, Prompts
 from .signing import Signing
+from .syncing import ADDRESS, FinalSync, sync_lock_path
 from .workflow import Moved, Workflow
 
 __all__ = ["Reference", "outcome_of"]
@@ -47,6 +48,7 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.DIFF,
         protocol.Capability.PREFLIGHT,
         protocol.Capability.SIGNOFF,
+        protocol.Capability.SYNC,
     }
 )
 
@@ -68,6 +70,7 @@ class Reference:
     preflight_class: type[Preflight] = Preflight
     focused_class: type[Focused] = Focused
     signing_class: type[Signing] = Signing
+    sync_class: type[FinalSync] = FinalSync
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -81,6 +84,7 @@ class Reference:
         self.workflow = self.workflow_class(profile, lock_seconds=_lock_seconds())
         self.claims = self.claims_class(self.workflow)
         self.prompts = self.prompts_class(self.workflow)
+        self.final_sync = self.sync_class(self.workflow)
 
     def answer(self, request: protocol.Request) -> Outcome:
         """Return the outcome of ``request``."""
@@ -109,6 +113,8 @@ class Reference:
                 lock_seconds=self.workflow.lock_seconds,
                 lock_variable=_LOCK_VARIABLE,
                 prompt_kinds=list(PROMPT_KINDS),
+                sync_variable=ADDRESS,
+                sync_seconds=self.final_sync.seconds,
             )
         )
 
@@ -124,6 +130,7 @@ class Reference:
                 mission_id=meta.mission_id,
                 status_events_path=str(paths.log),
                 lock_path=str(lock_path(paths)),
+                sync_lock_path=str(sync_lock_path(lock_path(paths))),
             )
         )
 

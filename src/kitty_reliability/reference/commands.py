@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from pydantic import BaseModel
 
 from kitty_reliability.implementations import protocol
+from kitty_reliability.implementations.protocol import Outcome
 
 from .focused import Focus
 from .preflight import told
@@ -63,6 +64,15 @@ def main(argv: Sequence[str], reference: Reference) -> int:
         print(f"error: {printable(_short(error))}", file=sys.stderr)
         return 2
     outcome = reference.answer(request)
+    status = _show(outcome, reference, as_json=as_json)
+    # The result is out before anybody else is asked: no service can keep it back (SYN-009).
+    sys.stdout.flush()
+    reference.final_sync.finish(request, outcome, as_json=as_json)
+    return status
+
+
+def _show(outcome: Outcome, reference: Reference, *, as_json: bool) -> int:
+    """Print what became of a request and return the exit status."""
     if outcome.ok:
         print(json.dumps(dict(outcome.value), sort_keys=True) if as_json else _success(outcome.value, reference))
         return int(outcome.value.get("blocked", False))
