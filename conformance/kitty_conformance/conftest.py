@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from kitty_reliability.faults.network import NetworkForbidden, NetworkGuard, only_loopback
 from pytest_kitty.plugin import clause_report, kitty_session
 from pytest_kitty.report import ClauseVerdict
+from pytest_kitty.scenarios import Finding, ScenarioFailure
 
 from .world import Worlds
 
@@ -20,6 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _worlds_key = pytest.StashKey[Worlds]()
+#: What keeps a scenario, while it runs, and the programs that it starts with its environment, on the loopback.
+guard_key = pytest.StashKey[NetworkGuard]()
 
 
 @pytest.fixture
@@ -35,8 +39,13 @@ def worlds(request: pytest.FixtureRequest, tmp_path: Any) -> Worlds:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """After a scenario that passed, what was acknowledged has to be on disk, whatever it was about."""
-    result = yield
+    """Nothing but the loopback is reached; and what was acknowledged has to be on disk, whatever it was about."""
+    try:
+        with only_loopback() as guard:
+            item.stash[guard_key] = guard
+            result = yield
+    except NetworkForbidden as error:
+        raise ScenarioFailure(Finding.REACHED_OUT, str(error)) from error
     made = item.stash.get(_worlds_key, None)
     if made is not None:
         made.settle()

@@ -29,6 +29,7 @@ class _Null:
                     profile="contract-320",
                     capabilities=frozenset(protocol.Capability),
                     typical_seconds=0.01,
+                    sync_variable="SPEC_KITTY_SAAS_URL",
                 )
             )
         return self.other(request)
