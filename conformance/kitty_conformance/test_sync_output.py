@@ -56,9 +56,18 @@ def finalizers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def see(worlds: Worlds, finalizers: Finalizers, request: pytest.FixtureRequest) -> See:
-    """Returns what the commands of some cases did."""
+    """Returns what the commands of some cases did, once the twin of all of them, with which all is well, was seen."""
     worlds.needs(Capability.WRITE, Capability.SURFACE, Capability.SYNC)
-    return lambda *cases: finalizers.see(request.node.stash[guard_key], cases)
+
+    def seen(*cases: Case) -> list[Seen]:
+        guard = request.node.stash[guard_key]
+        (well,) = finalizers.see(guard, [_WELL])
+        _succeeded(well, well)
+        if not well.connections:
+            inconclusive(f"with sync on, its command does not contact the service: {well.what}")
+        return finalizers.see(guard, cases)
+
+    return seen
 
 
 # --- SYN-001
@@ -107,7 +116,6 @@ def test_a_failing_sync_costs_no_success(see: See, what: str) -> None:
         _WELL, Case(form="text"), *(failing(fault) for fault in faults.values()),
         *(failing(faults[word], "text") for word in ("401", "500", "refused") if word in faults),
     )  # fmt: skip
-    _reached(well)
     for seen in all_seen:
         _succeeded(seen, well if seen.case.form == "json" else well_text)
 
@@ -357,18 +365,10 @@ def test_the_local_failure_is_the_one_that_counts(see: See, asks: str, form: _Fo
 # --- SYN-008
 
 
-def _reached(seen: Seen) -> None:
-    """Judge the twin: with sync on, the service is asked."""
-    __tracebackhide__ = True
-    if not seen.connections:
-        inconclusive(f"with sync on, its command does not contact the service: {seen.what}")
-
-
 @pytest.mark.kitty_clause("SYN-008")
 def test_nobody_is_contacted_unless_sync_is_on(see: See) -> None:
     """The switch is not there, empty, or false, as people write that: no connection at all."""
-    well, *off = see(_WELL, *(Case(switch=switch) for switch in (None, "0", "False", "")))
-    _reached(well)
+    off = see(*(Case(switch=switch) for switch in (None, "0", "False", "")))
     for seen in off:
         world, switch = seen.world, seen.case.switch
         world.check(seen.status == 0, Finding.LEGAL_REFUSED, f"sync is off; {seen.what}")
@@ -380,7 +380,6 @@ def test_nobody_is_contacted_unless_sync_is_on(see: See) -> None:
 def test_nobody_else_is_contacted(see: See) -> None:
     """The configured service sends its client on to another address: that one is not asked."""
     well, seen = see(_WELL, Case(redirected=True))
-    _reached(well)
     _succeeded(seen, well)
     seen.world.check(
         not seen.decoyed, Finding.REACHED_OUT, "it followed the service to an address that nobody configured"
@@ -395,7 +394,6 @@ def test_nobody_else_is_contacted(see: See) -> None:
 def test_a_slow_service_holds_nothing_up(see: See, fault: str) -> None:
     """The service accepts and says nothing, or a byte now and then: the change is made first, and the command ends."""
     well, seen = see(_WELL, failing(_UNANSWERED[fault]))
-    _reached(well)
     seconds = seen.world.implementation.greeting.sync_seconds
     seen.world.check(seen.status is not None, Finding.HANG, f"the declared bound is {seconds:g} s; {seen.what}")
     _succeeded(seen, well)

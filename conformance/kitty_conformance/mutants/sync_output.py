@@ -19,13 +19,9 @@ from filelock import FileLock
 from kitty_reliability.implementations.protocol import Outcome, Request, Start, Surface, Transition
 from kitty_reliability.reference.syncing import ADDRESS, FinalSync, SyncDiagnostic, SyncFailure
 
-from .base import Mutant, Reference, mutant
+from .base import Mutant, Reference, declare, reference
 
 __all__ = ["MUTANTS"]
-
-
-def _with(sync: type[FinalSync]) -> type[Reference]:
-    return type("_Syncing", (Reference,), {"sync_class": sync})
 
 
 # --- how a command ends
@@ -304,8 +300,8 @@ class _NamesTheAddress(FinalSync):
 
 
 def _syn(clause: str, name: str, scenario: str, finding: str, mistake: str, part: type[Any]) -> type[Mutant]:
-    adapter = _with(part) if issubclass(part, FinalSync) else part
-    return mutant(name, clause=clause, scenario=scenario, finding=finding, mistake=mistake, adapter=adapter)
+    adapter = reference(sync_class=part) if issubclass(part, FinalSync) else part
+    return declare(clause, name, scenario, finding, mistake, adapter=adapter)
 
 
 # fmt: off

@@ -342,10 +342,13 @@ class SpecKitty(Implementation):
                     Capability.PROMPT,
                     Capability.DIFF,
                     Capability.SIGNOFF,
+                    Capability.SYNC,
                 }
             ),
             typical_seconds=max(3.0, round(run.seconds, 1)),
             lock_seconds=60,
+            sync_variable="SPEC_KITTY_SAAS_URL",
+            sync_seconds=30,
             needs_repository=True,
         )
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
