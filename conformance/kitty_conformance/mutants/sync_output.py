@@ -102,6 +102,8 @@ class _Silent(FinalSync):
 class _AllOnStderr(Reference):
     def surface(self, request: Surface) -> Outcome:
         outcome = super().surface(request)
+        if request.format == "json":
+            return outcome
         script = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], stdout=2).returncode)"
         return Outcome(outcome.kind, {**outcome.value, "argv": [sys.executable, "-c", script, *outcome.value["argv"]]})
 
