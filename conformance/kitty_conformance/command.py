@@ -25,6 +25,10 @@ from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
+from .reporting import commands as report_commands
+from .reporting import options as reports
+from .reporting.recorder import Recorder
+
 __all__ = ["main", "run", "schema_text"]
 
 CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, NOTHING_RAN = 0, 1, 2, 3, 5
@@ -62,15 +66,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     split = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:split])
     if options.command == "schema":
-        print(schema_text(), end="")
+        print(report_commands.schema_text() if options.of == "report" else schema_text(), end="")
         return CONFORMS
     if options.command == "certify":
         return _certify(options)
+    if hasattr(options, "action"):
+        status: int = options.action(options)
+        return status
     ended = os.environ.pop(_ENDED, None)
     if ended is not None:
         status = _run(options, options.implementation[0], given[split + 1 :])
         Path(ended).write_text(str(status), encoding="ascii")
         return status
+    if problem := reports.problem(options):
+        print(f"kitty-conform: {problem}", file=sys.stderr)
+        return IN_ERROR
     worst = CONFORMS
     for spec in options.implementation or ["reference"]:
         try:
@@ -89,6 +99,7 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
     given = {name: getattr(options, name) for name in ("profile", "seed", "jobs")}
     arguments += [f"--{name}={value}" for name, value in given.items() if value is not None]
     arguments += [f"--{name}" for name in ("details", "quiet") if getattr(options, name)]
+    arguments += [f"{name}={path}" for name, path in reports.given(options)]
     with tempfile.TemporaryDirectory() as directory:
         ended = Path(directory) / "ended"
         done = subprocess.run(
@@ -107,13 +118,19 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
 
 
 def _run(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
-    return run(
+    recorder = Recorder(options.report_json)
+    status = run(
         spec,
         profile=options.profile,
         clauses=options.clause,
         seed=options.seed,
         arguments=[*_pytest_arguments(options), *behind],
+        plugins=[recorder],
     )
+    recorder.end(status, set(options.clause), {})
+    if recorder.document is not None:
+        reports.write(options, recorder.document)
+    return status
 
 
 def schema_text() -> str:
@@ -258,7 +275,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pytest-kitty {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("schema", help="print the JSON Schema of the protocol")
     certify = commands.add_parser(
         "certify",
         help="prove the suite",
@@ -268,6 +284,9 @@ def _parser() -> argparse.ArgumentParser:
     certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
     certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
     certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
+    schema = commands.add_parser("schema", help="print the JSON Schema of the protocol, or of a line of a report")
+    schema.add_argument("of", nargs="?", choices=["protocol", "report"], default="protocol")
+    report_commands.register(commands)
     command = commands.add_parser("run", help="run the suite", description="Run the suite and print the clause table.")
     command.add_argument(
         "implementation",
@@ -281,6 +300,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--details", action="store_true", help="show the story of each failure")
     command.add_argument("--quiet", action="store_true", help="leave the header out")
     command.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (needs pytest-xdist)")
+    reports.add(command)
     return parser
 
 

@@ -231,7 +231,7 @@ def test_a_torn_side_is_never_glued(worlds: Worlds, way: str) -> None:
 
 
 @pytest.mark.kitty_clause("LOG-013")
-def test_a_missing_newline_costs_no_row(worlds: Worlds) -> None:
+def test_a_side_without_a_newline_costs_no_row(worlds: Worlds) -> None:
     """Both sides lack their final newline: nothing is glued."""
     world = _world(worlds, "files")
     whole = diverged(world.mission.log, _claims("WP01"), _claims("WP02"))

@@ -189,7 +189,7 @@ class _Reports:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the clause table, when a scenario ran."""
         report = self.config.stash.get(report_key, None)
-        if report is not None:
+        if report is not None and report.results:
             report.print(terminalreporter, kitty_session(self.config).describe())
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import pytest
 from _pytest.outcomes import Skipped
+
+from kitty_reliability.formats.visible import visible
 
 from .scenarios import InconclusiveScenario, NotApplicable, ScenarioFailure
 
@@ -21,6 +23,8 @@ class Verdict(StrEnum):
 
     PASS = "pass"
     FAIL = "fail"
+    #: It failed as a list of known deviations says that it does.
+    KNOWN = "known deviation"
     INCONCLUSIVE = "inconclusive"
     NOT_APPLICABLE = "not applicable"
     ERROR = "error"
@@ -37,13 +41,20 @@ class ClauseVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """The verdict of one scenario; ``detail`` is the finding, the reason, or how much of it was done."""
+    """The verdict of one scenario.
+
+    ``detail`` is what was observed, the reason, or how much of it was done; ``story`` what was built and asked;
+    ``seconds`` how long that took. ``deviation`` is what a list of known deviations says of its failure.
+    """
 
     scenario: str
     clauses: tuple[str, ...]
     verdict: Verdict
     finding: str = ""
     detail: str = ""
+    story: str = ""
+    seconds: float = 0.0
+    deviation: Mapping[str, Any] | None = None
 
 
 def record(report: pytest.TestReport, call: pytest.CallInfo[None], clauses: list[str]) -> None:
@@ -53,7 +64,14 @@ def record(report: pytest.TestReport, call: pytest.CallInfo[None], clauses: list
         verdict, finding, detail = _judge(error)
         if verdict is Verdict.PASS:
             detail = str(dict(report.user_properties).get("scale", ""))
-        value = {"clauses": clauses, "verdict": str(verdict), "finding": finding, "detail": detail}
+        value = {
+            "clauses": clauses,
+            "verdict": str(verdict),
+            "finding": finding,
+            # Halves of characters do not survive the way from a worker.
+            "detail": detail.encode("utf-8", "backslashreplace").decode("utf-8"),
+            "story": str(getattr(error, "story", "")).encode("utf-8", "backslashreplace").decode("utf-8"),
+        }
         report.user_properties.append(("kitty", value))
 
 
@@ -85,7 +103,13 @@ class ClauseReport:
             if name != "kitty" or not isinstance(value, dict):
                 continue
             result = ScenarioResult(
-                report.nodeid, tuple(value["clauses"]), Verdict(value["verdict"]), value["finding"], value["detail"]
+                report.nodeid,
+                tuple(value["clauses"]),
+                Verdict(value["verdict"]),
+                value["finding"],
+                value["detail"],
+                value["story"],
+                report.duration,
             )
             earlier = self.results.get(report.nodeid)
             if earlier is None or earlier.verdict is Verdict.PASS:
@@ -124,16 +148,25 @@ class ClauseReport:
         """The whole result in one sentence; never a bare percentage."""
         counts = Counter(self.clauses.values())
         total = sum(counts.values())
-        parts = [f"{counts[ClauseVerdict.HOLDS]} of {total} clauses hold"]
-        parts += [
-            f"{counts[verdict]} {verdict}"
-            for verdict in (ClauseVerdict.VIOLATED, ClauseVerdict.UNDECIDED, ClauseVerdict.NOT_APPLICABLE)
+        known = counts[ClauseVerdict.VIOLATED] - len(self.failed)
+        parts = [
+            f"{counts[ClauseVerdict.HOLDS]} of {total} clauses hold",
+            f"{counts[ClauseVerdict.VIOLATED]} violated" + (f" ({known} of them as known)" if known else ""),
+            f"{counts[ClauseVerdict.UNDECIDED]} undecided",
+            f"{counts[ClauseVerdict.NOT_APPLICABLE]} not applicable",
         ]
         return ", ".join(parts)
+
+    @property
+    def failed(self) -> set[str]:
+        """The clauses of which a scenario failed in a way that no list of known deviations excuses."""
+        failed = (result for result in self.results.values() if result.verdict is Verdict.FAIL)
+        return {clause for result in failed for clause in result.clauses}
 
     def _print_details(self, reporter: pytest.TerminalReporter) -> None:
         wanted = (
             ("violations", lambda result: result.verdict is Verdict.FAIL),
+            ("known deviations", lambda result: result.verdict is Verdict.KNOWN),
             ("scale", lambda result: result.verdict is Verdict.PASS and result.detail),
             ("errors of the suite", lambda result: result.verdict is Verdict.ERROR),
             (
@@ -151,11 +184,14 @@ class ClauseReport:
                 finding = f"{result.finding}: " if result.finding else ""
                 reporter.write_line(f"  {','.join(result.clauses)} {name}")
                 reporter.write_line(f"      {finding}{_one_line(result.detail)}")
+                if result.deviation is not None:
+                    reporter.write_line(f"      {_one_line(_excuse(result.deviation))}")
 
 
 def _clause_verdict(verdicts: Iterable[Verdict]) -> ClauseVerdict:
     found = set(verdicts)
-    if Verdict.FAIL in found:
+    # A deviation that is known is a deviation.
+    if found & {Verdict.FAIL, Verdict.KNOWN}:
         return ClauseVerdict.VIOLATED
     if Verdict.ERROR in found:
         return ClauseVerdict.UNDECIDED
@@ -178,6 +214,10 @@ def _by_id(pair: tuple[str, Any]) -> tuple[str, str]:
     return (f"{families.index(family):02}" if family in families else family), number
 
 
+def _excuse(deviation: Mapping[str, Any]) -> str:
+    return f"{deviation['days_left']} days left: {deviation['reason']} ({deviation['link']})"
+
+
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= 240 else line[:237] + "..."

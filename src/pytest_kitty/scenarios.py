@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from _pytest.outcomes import Skipped
 
+from kitty_reliability.formats.visible import visible
+
 __all__ = ["Finding", "InconclusiveScenario", "NotApplicable", "ScenarioFailure", "inconclusive", "not_applicable"]
 
 
@@ -84,7 +86,9 @@ class ScenarioFailure(AssertionError):
     def __init__(self, finding: Finding, observed: str, story: str = "") -> None:
         self.finding = finding
         self.observed = observed
-        super().__init__(f"{finding}: {observed}" + (f"\n{story}" if story else ""))
+        self.story = story
+        # pytest prints it as it is, and the implementation wrote a part of it.
+        super().__init__(visible(f"{finding}: {observed}" + (f"\n{story}" if story else "")))
 
 
 class InconclusiveScenario(Skipped):
@@ -98,10 +102,10 @@ class NotApplicable(Skipped):
 def inconclusive(reason: str) -> NoReturn:
     """End the scenario undecided."""
     __tracebackhide__ = True
-    raise InconclusiveScenario(f"inconclusive: {reason}", _use_item_location=True)
+    raise InconclusiveScenario(f"inconclusive: {visible(reason)}", _use_item_location=True)
 
 
 def not_applicable(reason: str) -> NoReturn:
     """End the scenario as not applicable."""
     __tracebackhide__ = True
-    raise NotApplicable(f"not applicable: {reason}", _use_item_location=True)
+    raise NotApplicable(f"not applicable: {visible(reason)}", _use_item_location=True)

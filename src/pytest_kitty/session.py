@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kitty_reliability.formats.profiles import PROFILES, Profile
+from kitty_reliability.formats.visible import visible
 from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.registry import connect, read_settings
 
@@ -53,7 +54,7 @@ class KittySession:
         if self._implementation is None and self._spec is None:
             return ""
         greeting = self.implementation.greeting
-        return f"{greeting.name} {greeting.version}, profile {self.profile.name}, seed {self.seed}"
+        return f"{visible(greeting.name)} {visible(greeting.version)}, profile {self.profile.name}, seed {self.seed}"
 
     def header(self) -> str:
         """The line in the header of the run."""
@@ -85,5 +86,5 @@ class KittySession:
         except ImplementationError as error:
             if implementation is not None:
                 implementation.close()
-            raise pytest.UsageError(f"kitty: {error}") from None
+            raise pytest.UsageError(f"kitty: {visible(str(error))}") from None
         return implementation

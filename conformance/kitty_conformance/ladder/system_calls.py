@@ -21,7 +21,7 @@ from pytest_kitty.scenarios import inconclusive
 
 from .size_limit import limiter
 
-__all__ = ["LEVEL", "Call", "CommandFault", "carrying_the_row", "cut", "inject", "record"]
+__all__ = ["LEVEL", "Call", "CommandFault", "carrying_the_row", "cut", "inject", "missing", "record"]
 
 LEVEL = "strace"
 
@@ -147,12 +147,12 @@ def cut(world: World, request: Transition, written: int) -> Outcome | None:
 
 
 def _require() -> None:
-    if problem := _problem():
+    if problem := missing():
         inconclusive(f"{LEVEL}: {problem}")
 
 
 @cache
-def _problem() -> str | None:
+def missing() -> str | None:
     """Return why nothing can be traced here."""
     if sys.platform != "linux":
         return f"there is none on {sys.platform}"

@@ -1,0 +1,63 @@
+"""``kitty-conform compare`` and ``kitty-conform explain``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from .document import ReportError, read_report
+
+__all__ = ["register", "schema_text"]
+
+
+def register(commands: Any) -> None:
+    """Add the subcommands; each has the function that does it as ``action``."""
+    compare = commands.add_parser(
+        "compare",
+        help="say what is different between two runs",
+        description="Say what is different between two reports that --report-json wrote. "
+        "Exit status: 0 nothing got worse, 1 something did, 3 a report cannot be read or is not whole.",
+    )
+    compare.add_argument("old", type=Path, metavar="OLD")
+    compare.add_argument("new", type=Path, metavar="NEW")
+    compare.set_defaults(action=_compare)
+    explain = commands.add_parser(
+        "explain",
+        help="explain a clause, a scenario, a finding or a diagnostic code",
+        description="Explain a clause (STA-001), a scenario (test_...), a finding (glued-line) or a diagnostic code.",
+    )
+    explain.add_argument("id", metavar="ID")
+    explain.set_defaults(action=_explain)
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of a line of a report."""
+    return files("kitty_conformance.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .comparing import compare
+
+    try:
+        lines, worse = compare(read_report(options.old), read_report(options.new))
+    except ReportError as error:
+        print(f"kitty-conform: {error}", file=sys.stderr)
+        return 3
+    print("\n".join(lines))
+    return 1 if worse else 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from .explaining import explain, known_ids
+
+    text = explain(options.id)
+    if text is None:
+        near = known_ids(options.id)
+        hint = f"; did you mean {', '.join(near)}?" if near else "; clauses look like STA-001"
+        print(f"kitty-conform: nothing is called {options.id!r}{hint}", file=sys.stderr)
+        return 3
+    print(text)
+    return 0

@@ -1,0 +1,60 @@
+"""Where the reports of a run go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .badge import badge
+from .document import Document
+from .junit import junit
+from .markdown import markdown
+from .page import page
+
+__all__ = ["add", "given", "problem", "write"]
+
+_FORMS: dict[str, tuple[Callable[[Document], str], str]] = {
+    "junit": (junit, "as JUnit XML"),
+    "markdown": (markdown, "as Markdown"),
+    "html": (page, "as one HTML page"),
+    "badge": (badge, "as an SVG badge"),
+}
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options to the command."""
+    group = command.add_argument_group("reports", "Each goes to a FILE, about one implementation.")
+    group.add_argument("--report-json", type=Path, metavar="FILE", help="as JSON lines (kitty-conform schema report)")
+    for name, (_, words) in _FORMS.items():
+        group.add_argument(f"--report-{name}", type=Path, metavar="FILE", help=words)
+
+
+def given(options: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Return the options that were given, name and file."""
+    for name in ("json", *_FORMS):
+        path = getattr(options, f"report_{name}")
+        if path is not None:
+            yield f"--report-{name}", path
+
+
+def problem(options: argparse.Namespace) -> str | None:
+    """Return why a report cannot be written where it is wanted: that is better known before the run."""
+    if len(options.implementation) > 1 and any(given(options)):
+        return "a report is about one implementation; name one"
+    for name, path in given(options):
+        if path.is_dir() or not path.parent.is_dir():
+            return f"{name}: {path} cannot be written; name a file in a directory that is there"
+    return None
+
+
+def write(options: argparse.Namespace, document: Document) -> None:
+    """Write every form that was asked for but the JSON lines, which are written as they come.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for name, (draw, _) in _FORMS.items():
+        path = getattr(options, f"report_{name}")
+        if path is not None:
+            path.write_text(draw(document), encoding="utf-8")
