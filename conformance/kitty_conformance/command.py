@@ -1,7 +1,7 @@
 """``kitty-conform``: the suite as a command, with the kit's own exit status.
 
-0 conforms; 1 a clause is violated; 2 a clause is undecided; 3 configuration, implementation or suite in error;
-5 nothing ran. (4 is kept for lists of known deviations.)
+0 conforms, or deviates only as a list of known deviations says; 1 a clause is violated; 2 a clause is undecided;
+3 configuration, implementation or suite in error; 4 the list of known deviations is wrong; 5 nothing ran.
 """
 
 from __future__ import annotations
@@ -17,21 +17,26 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from kitty_reliability import __version__
+from kitty_reliability.formats.visible import visible
 from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
+from . import known_command
+from .catalogue import scenario_name
+from .known import KnownDeviations, KnownError, read_known, today
 from .reporting import commands as report_commands
 from .reporting import options as reports
 from .reporting.recorder import Recorder
 
 __all__ = ["main", "run", "schema_text"]
 
-CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, NOTHING_RAN = 0, 1, 2, 3, 5
+CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, WRONG_LIST, NOTHING_RAN = 0, 1, 2, 3, 4, 5
 
 
 #: Names the file into which a run in a process of its own writes how it ended.
@@ -81,6 +86,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problem := reports.problem(options):
         print(f"kitty-conform: {problem}", file=sys.stderr)
         return IN_ERROR
+    if options.known is not None:
+        try:
+            read_known(options.known, today())
+        except (OSError, KnownError) as error:
+            print(f"kitty-conform: {error}", file=sys.stderr)
+            return WRONG_LIST if isinstance(error, KnownError) else IN_ERROR
     worst = CONFORMS
     for spec in options.implementation or ["reference"]:
         try:
@@ -96,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
     """Run the suite in a process of its own: what is under test may end the process that it runs in."""
     arguments = ["run", spec, *(f"--clause={clause}" for clause in options.clause)]
-    given = {name: getattr(options, name) for name in ("profile", "seed", "jobs")}
+    given = {name: getattr(options, name) for name in ("profile", "seed", "jobs", "known")}
     arguments += [f"--{name}={value}" for name, value in given.items() if value is not None]
     arguments += [f"--{name}" for name in ("details", "quiet") if getattr(options, name)]
     arguments += [f"{name}={path}" for name, path in reports.given(options)]
@@ -118,7 +129,8 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
 
 
 def _run(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
-    recorder = Recorder(options.report_json)
+    known = KnownDeviations([], today()) if options.known is None else read_known(options.known, today())
+    recorder = Recorder(options.report_json, known)
     status = run(
         spec,
         profile=options.profile,
@@ -127,7 +139,13 @@ def _run(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
         arguments=[*_pytest_arguments(options), *behind],
         plugins=[recorder],
     )
-    recorder.end(status, set(options.clause), {})
+    lost = map(scenario_name, recorder.not_decided)
+    wrong = [f"{entry}: {text}" for entry, text in known.problems(recorder.results, lost)]
+    for text in wrong:
+        print(f"known deviation {visible(text)}")
+    if wrong and status != IN_ERROR:
+        status = WRONG_LIST
+    recorder.end(status, set(options.clause), {"deviation_problems": wrong})
     if recorder.document is not None:
         reports.write(options, recorder.document)
     return status
@@ -233,19 +251,20 @@ def _exit_status(status: int, report: ClauseReport | None) -> int:
     verdicts = set(report.clauses.values())
     if any(result.verdict is Verdict.ERROR for result in report.results.values()):
         return IN_ERROR
-    if ClauseVerdict.VIOLATED in verdicts:
+    if report.failed:
         return VIOLATED
-    if status == pytest.ExitCode.TESTS_FAILED:
+    known = any(result.verdict is Verdict.KNOWN for result in report.results.values())
+    if status == pytest.ExitCode.TESTS_FAILED and not known:
         # Something failed that no verdict tells of, such as a worker that died.
         return UNDECIDED
     # A run that was cut short decided nothing about what it did not reach.
     if ClauseVerdict.UNDECIDED in verdicts or status == pytest.ExitCode.INTERRUPTED:
         return UNDECIDED
-    return CONFORMS if ClauseVerdict.HOLDS in verdicts else NOTHING_RAN
+    return CONFORMS if known or ClauseVerdict.HOLDS in verdicts else NOTHING_RAN
 
 
 def _weight(status: int) -> int:
-    return (CONFORMS, UNDECIDED, NOTHING_RAN, VIOLATED, IN_ERROR).index(status)
+    return (CONFORMS, UNDECIDED, NOTHING_RAN, VIOLATED, WRONG_LIST, IN_ERROR).index(status)
 
 
 def _install(spec: str) -> None:
@@ -267,11 +286,19 @@ def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     return arguments
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with the kit's own status for a wrong command line: argparse's 2 means undecided here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(IN_ERROR, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="kitty-conform",
         description="Say which clauses of the contract an implementation keeps.",
-        epilog="Arguments behind -- go to pytest. Exit status: 0 conforms, 1 violated, 2 undecided, 3 configuration or suite in error, 5 nothing ran.",
+        epilog="Arguments behind -- go to pytest. Exit status: 0 conforms, 1 violated, 2 undecided, 3 configuration or suite in error, 4 the list of known deviations is wrong, 5 nothing ran.",
     )
     parser.add_argument("--version", action="version", version=f"pytest-kitty {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -287,6 +314,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of the protocol, or of a line of a report")
     schema.add_argument("of", nargs="?", choices=["protocol", "report"], default="protocol")
     report_commands.register(commands)
+    known_command.register(commands)
     command = commands.add_parser("run", help="run the suite", description="Run the suite and print the clause table.")
     command.add_argument(
         "implementation",
@@ -300,6 +328,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--details", action="store_true", help="show the story of each failure")
     command.add_argument("--quiet", action="store_true", help="leave the header out")
     command.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (needs pytest-xdist)")
+    command.add_argument("--known", type=Path, metavar="FILE", help="a list of known deviations, TOML")
     reports.add(command)
     return parser
 

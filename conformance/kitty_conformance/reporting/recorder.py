@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kitty_conformance.catalogue import clauses, contract_hash, scenario_name
+from kitty_conformance.known import KnownDeviations
 from kitty_conformance.ladder.levels import levels
 from kitty_reliability import __version__
 from kitty_reliability.implementations.protocol import PROTOCOL_VERSION
@@ -29,17 +30,15 @@ class Recorder:
 
     Arguments:
         path: where the lines go as they come; nowhere when None.
-        judge: looks at each result before it is counted, such as a list of known deviations.
+        known: looks at each result before it is counted.
     """
 
-    def __init__(
-        self, path: Path | None = None, judge: Callable[[ScenarioResult], ScenarioResult] | None = None
-    ) -> None:
+    def __init__(self, path: Path | None, known: KnownDeviations) -> None:
         self.path = path
         self.document: Document | None = None
         self.report: ClauseReport | None = None
         self.collected: set[str] = set()
-        self._judge = judge
+        self._known = known
         self._written: set[str] = set()
         self._began = time.monotonic()
 
@@ -67,6 +66,11 @@ class Recorder:
         """Write what has no end of its own, such as a scenario whose worker died while it was torn down."""
         for scenario in list(self.report.results) if self.report is not None else ():
             self._write(scenario)
+
+    @property
+    def results(self) -> list[Mapping[str, Any]]:
+        """The results so far, as they stand in the report."""
+        return [] if self.document is None else self.document.results
 
     @property
     def not_decided(self) -> list[str]:
@@ -105,6 +109,7 @@ class Recorder:
     def _begin(self, config: pytest.Config) -> None:
         session = kitty_session(config)
         greeting = session.implementation.greeting
+        self._known.begin(greeting.name, greeting.version)
         self.report = clause_report(config)
         self.document = Document(
             {
@@ -137,9 +142,7 @@ class Recorder:
         if node_id in self._written:
             return
         self._written.add(node_id)
-        result = self.report.results[node_id]
-        if self._judge is not None:
-            result = self.report.results[node_id] = self._judge(result)
+        result = self.report.results[node_id] = self._known.judge(self.report.results[node_id])
         written = _result(result)
         self.document.results.append(written)
         self._append(written)

@@ -1,0 +1,141 @@
+"""``kitty-conform known``: keep a list of known deviations."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from packaging.version import InvalidVersion, Version
+from tomlkit.items import AoT, Table
+
+from kitty_reliability.formats.visible import visible
+
+from .known import MOST_DAYS, NAMED_ONLY, Deviation, KnownError, parse_known, read_known, today
+from .reporting.document import Document, ReportError, read_report
+
+__all__ = ["register"]
+
+_WRONG_LIST, _IN_ERROR = 4, 3
+
+
+def register(commands: Any) -> None:
+    """Add the subcommand; its parts have the function that does them as ``action``."""
+    known = commands.add_parser("known", help="keep a list of known deviations", description="Keep a list of known deviations. Exit status: 0 the list is right, 3 a file cannot be read, 4 the list is wrong.")  # fmt: skip
+    parts = known.add_subparsers(required=True, metavar="PART")
+    check = parts.add_parser("check", help="say what is wrong with the list")
+    prune = parts.add_parser("prune", help="remove what the list is wrong about")
+    add = parts.add_parser("add", help="add an entry for each failure of a run that has none")
+    for part, action in ((check, _check), (prune, _prune), (add, _add)):
+        part.add_argument("file", type=Path, metavar="FILE", help="the list, TOML")
+        part.add_argument("report", type=Path, metavar="REPORT", help="what --report-json wrote")
+        part.set_defaults(action=_told(action))
+    add.add_argument("--reason", required=True, help="why it is known")
+    add.add_argument("--link", required=True, help="where it is followed up")
+    add.add_argument(
+        "--days",
+        type=int,
+        choices=range(1, MOST_DAYS + 1),
+        default=90,
+        metavar="N",
+        help=f"until then; at most {MOST_DAYS}, 90 when not given",
+    )
+    add.add_argument("--scenario", metavar="NAME", help="only this one; needed for a hang, a crash and a protocol violation")  # fmt: skip
+
+
+def _told(action: Any) -> Any:
+    """Return ``action`` with its errors told as sentences."""
+
+    def told(options: argparse.Namespace) -> int:
+        try:
+            return int(action(options, _whole(options.report)))
+        except KnownError as error:
+            print(f"kitty-conform: {error}", file=sys.stderr)
+            return _WRONG_LIST
+        except (OSError, ReportError) as error:
+            print(f"kitty-conform: {error}", file=sys.stderr)
+            return _IN_ERROR
+
+    return told
+
+
+def _whole(path: Path) -> Document:
+    report = read_report(path)
+    if report.footer is None:
+        raise ReportError(f"{path}: it has no footer: that run did not come to its end")
+    return report
+
+
+def _check(options: argparse.Namespace, report: Document) -> int:
+    wrong = _problems(options.file, report)
+    for entry, text in wrong:
+        print(f"{visible(str(entry))}: {visible(text)}")
+    return _WRONG_LIST if wrong else 0
+
+
+def _prune(options: argparse.Namespace, report: Document) -> int:
+    wrong = {entry for entry, _ in _problems(options.file, report)}
+    document = tomlkit.parse(options.file.read_text(encoding="utf-8"))
+    entries = document.get("deviation", [])
+    for number in reversed(range(len(entries))):
+        entry = Deviation(**entries[number].unwrap())
+        if entry in wrong:
+            print(f"removed {visible(str(entry))}")
+            del entries[number]
+    if isinstance(entries, AoT) and not entries:
+        del document["deviation"]
+    options.file.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return 0
+
+
+def _add(options: argparse.Namespace, report: Document) -> int:
+    text = options.file.read_text(encoding="utf-8") if options.file.exists() else ""
+    document = tomlkit.parse(text)
+    entries = document.setdefault("deviation", tomlkit.aot())
+    for result in _new(options, report):
+        entries.append(_table(options, report, result))
+        print(f"added {visible(result['scenario'])} ({result['finding']})")
+    data = tomlkit.dumps(document).encode("utf-8")
+    parse_known(data, options.file, today())
+    options.file.write_bytes(data)
+    return 0
+
+
+def _new(options: argparse.Namespace, report: Document) -> Iterator[Mapping[str, Any]]:
+    for result in report.results:
+        if result["verdict"] != "fail" or options.scenario not in (None, result["scenario"]):
+            continue
+        if result["finding"] in NAMED_ONLY and options.scenario is None:
+            print(f"not added: {visible(result['scenario'])}: a {result['finding']} is named with --scenario")
+        else:
+            yield result
+
+
+def _table(options: argparse.Namespace, report: Document, result: Mapping[str, Any]) -> Table:
+    implementation = report.header["implementation"]
+    table = tomlkit.table()
+    table["scenario"] = result["scenario"]
+    table["finding"] = result["finding"]
+    table["applies"] = f"{implementation['name']} {_exactly(implementation['version'])}"
+    table["reason"] = options.reason
+    table["link"] = options.link
+    table["expires"] = today() + timedelta(days=options.days)
+    return table
+
+
+def _exactly(version: str) -> str:
+    try:
+        return f"=={Version(version)}"
+    except InvalidVersion:
+        return f"==={version}"
+
+
+def _problems(file: Path, report: Document) -> list[tuple[Deviation, str]]:
+    known = read_known(file, today())
+    known.begin(report.header["implementation"]["name"], report.header["implementation"]["version"])
+    assert report.footer is not None
+    return known.problems(report.results, report.footer["not_decided"])
