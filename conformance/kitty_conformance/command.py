@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
+import random
 import sys
-import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
@@ -28,7 +26,7 @@ from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
 from . import known_command
-from .catalogue import scenario_name
+from .apart import Notes, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .reporting import commands as report_commands
 from .reporting import options as reports
@@ -37,10 +35,6 @@ from .reporting.recorder import Recorder
 __all__ = ["main", "run", "schema_text"]
 
 CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, WRONG_LIST, NOTHING_RAN = 0, 1, 2, 3, 4, 5
-
-
-#: Names the file into which a run in a process of its own writes how it ended.
-_ENDED = "KITTY_CONFORM_ENDED"
 
 
 class _Witness:
@@ -78,11 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(options, "action"):
         status: int = options.action(options)
         return status
-    ended = os.environ.pop(_ENDED, None)
-    if ended is not None:
-        status = _run(options, options.implementation[0], given[split + 1 :])
-        Path(ended).write_text(str(status), encoding="ascii")
-        return status
+    notes = Notes.of_this_process()
+    if notes is not None:
+        ended = notes.status = _run(options, options.implementation[0], given[split + 1 :], notes)
+        return ended
     if problem := reports.problem(options):
         print(f"kitty-conform: {problem}", file=sys.stderr)
         return IN_ERROR
@@ -111,26 +104,16 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
     arguments += [f"--{name}={value}" for name, value in given.items() if value is not None]
     arguments += [f"--{name}" for name in ("details", "quiet") if getattr(options, name)]
     arguments += [f"{name}={path}" for name, path in reports.given(options)]
-    with tempfile.TemporaryDirectory() as directory:
-        ended = Path(directory) / "ended"
-        done = subprocess.run(
-            [sys.executable, "-m", "kitty_conformance.command", *arguments, *behind],
-            env={**os.environ, _ENDED: str(ended)},
-            check=False,
-        )
-        if ended.is_file():
-            return int(ended.read_text(encoding="ascii"))
-    print(
-        f"kitty-conform: the run against {spec} ended before its end, with status {done.returncode}: "
-        "nothing is decided. An implementation in this process can end it; try served: in front of its name.",
-        file=sys.stderr,
-    )
-    return IN_ERROR
+    if options.seed is None:
+        # A process that goes on behind another draws what that would have drawn.
+        arguments.append(f"--seed={random.SystemRandom().randrange(2**31)}")
+    status = run_apart([*arguments, *behind], spec)
+    return IN_ERROR if status is None else status
 
 
-def _run(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
+def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes) -> int:
     known = KnownDeviations([], today()) if options.known is None else read_known(options.known, today())
-    recorder = Recorder(options.report_json, known)
+    recorder = Recorder(options.report_json or notes.report, known, notes)
     status = run(
         spec,
         profile=options.profile,
@@ -139,8 +122,11 @@ def _run(options: argparse.Namespace, spec: str, behind: list[str]) -> int:
         arguments=[*_pytest_arguments(options), *behind],
         plugins=[recorder],
     )
-    lost = map(scenario_name, recorder.not_decided)
-    wrong = [f"{entry}: {text}" for entry, text in known.problems(recorder.results, lost)]
+    if notes.ended and status == CONFORMS:
+        status = UNDECIDED
+    if notes.ended and recorder.not_decided:
+        print(f"not decided: {len(recorder.not_decided)} scenarios, after {len(notes.ended)} processes ended")
+    wrong = [f"{entry}: {text}" for entry, text in known.problems(recorder.results, recorder.not_decided)]
     for text in wrong:
         print(f"known deviation {visible(text)}")
     if wrong and status != IN_ERROR:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kitty_conformance.apart import MOST_ENDS, Notes
 from kitty_conformance.catalogue import clauses, contract_hash, scenario_name
 from kitty_conformance.known import KnownDeviations
 from kitty_conformance.ladder.levels import levels
 from kitty_reliability import __version__
 from kitty_reliability.implementations.protocol import PROTOCOL_VERSION
 from pytest_kitty.plugin import clause_report, kitty_session
-from pytest_kitty.report import ClauseReport, ClauseVerdict, ScenarioResult
+from pytest_kitty.report import ClauseReport, ClauseVerdict, ScenarioResult, Verdict
 
-from .document import FORMAT, Document, line
+from .document import FORMAT, Document, line, read_report
 
 __all__ = ["Recorder"]
 
@@ -31,28 +32,46 @@ class Recorder:
     Arguments:
         path: where the lines go as they come; nowhere when None.
         known: looks at each result before it is counted.
+        notes: what the processes before this one left of the same run.
     """
 
-    def __init__(self, path: Path | None, known: KnownDeviations) -> None:
+    def __init__(self, path: Path, known: KnownDeviations, notes: Notes) -> None:
         self.path = path
         self.document: Document | None = None
         self.report: ClauseReport | None = None
         self.collected: set[str] = set()
         self._known = known
+        self._notes = notes
         self._written: set[str] = set()
-        self._began = time.monotonic()
+        #: Workers run the scenarios; the end of one of them is not the end of this process.
+        self._shared = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Write the header."""
-        self._begin(session.config)
+        """Write the header, or read what processes before this one wrote."""
+        if self._notes.ended:
+            self._go_on(session.config)
+        else:
+            self._begin(session.config)
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Remember the scenarios of this process."""
-        self.collected |= {item.nodeid for item in session.items}
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Remember the scenarios of this process, and leave out what was run before it."""
+        self.collected |= {item.nodeid for item in items}
+        self._take_over(items)
+        if len(self._notes.ended) >= MOST_ENDS:
+            items.clear()
+        assert self.report is not None
+        items[:] = [item for item in items if item.nodeid not in self.report.results]
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note which scenario it is that an end of this process would be the end of."""
+        if not self._shared:
+            self._notes.running = nodeid
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Remember the scenarios that the workers share."""
+        self._shared = True
         self.collected |= set(ids)
 
     @pytest.hookimpl(trylast=True)
@@ -74,9 +93,9 @@ class Recorder:
 
     @property
     def not_decided(self) -> list[str]:
-        """The scenarios that were to be run and of which nothing is known."""
+        """The scenarios that were to be run and of which nothing is known, by name."""
         known = set() if self.report is None else self.report.results.keys()
-        return sorted(self.collected - known)
+        return sorted(map(scenario_name, self.collected - known))
 
     def not_run(self, asked: set[str]) -> list[str]:
         """Return which of the clauses ``asked`` for, all when empty, no scenario was run for."""
@@ -93,7 +112,7 @@ class Recorder:
             "type": "footer",
             "collected": len(self.collected),
             "results": len(self.document.results),
-            "not_decided": [scenario_name(scenario) for scenario in self.not_decided],
+            "not_decided": self.not_decided,
             "not_run": self.not_run(asked),
             "clauses": verdicts,
             "counts": {str(verdict): Counter(verdicts.values())[verdict] for verdict in ClauseVerdict},
@@ -101,8 +120,8 @@ class Recorder:
             "conforms": status == 0 and self.report.conforms,
             "exit_status": status,
             **more,
-            "ended": _now(),
-            "seconds": round(time.monotonic() - self._began, 3),
+            "ended": (ended := _now()),
+            "seconds": (datetime.fromisoformat(ended) - datetime.fromisoformat(self.document.header["began"])).seconds,
         }
         self._append(self.document.footer)
 
@@ -132,9 +151,32 @@ class Recorder:
                 "began": _now(),
             }
         )
-        if self.path is not None:
-            self.path.write_text("", encoding="ascii")
+        self.path.write_text("", encoding="ascii")
         self._append(self.document.header)
+
+    def _go_on(self, config: pytest.Config) -> None:
+        self.report = clause_report(config)
+        self.document = read_report(self.path)
+        self._known.begin(*(self.document.header["implementation"][key] for key in ("name", "version")))
+        # What the other process was writing when it ended may lack its end.
+        self.path.write_text("".join(map(line, [self.document.header, *self.document.results])), encoding="ascii")
+
+    def _take_over(self, items: list[pytest.Item]) -> None:
+        """Take in what processes before this one found, and that they ended."""
+        assert self.report is not None
+        earlier = {result["scenario"]: _read(result) for result in self.results}
+        self._written |= {item.nodeid for item in items if scenario_name(item.nodeid) in earlier}
+        ended = dict(self._notes.ended)
+        for item in items:
+            if result := earlier.get(scenario_name(item.nodeid)):
+                self.report.results[item.nodeid] = replace(result, scenario=item.nodeid)
+            elif item.nodeid in ended:
+                clauses_ = tuple(str(mark.args[0]) for mark in item.iter_markers("kitty_clause"))
+                reason = f"inconclusive: the process that ran it ended with status {ended[item.nodeid]}"
+                self.report.results[item.nodeid] = ScenarioResult(
+                    item.nodeid, clauses_, Verdict.INCONCLUSIVE, detail=reason
+                )
+                self._write(item.nodeid)
 
     def _write(self, node_id: str) -> None:
         assert self.document is not None
@@ -148,9 +190,8 @@ class Recorder:
         self._append(written)
 
     def _append(self, value: Mapping[str, Any]) -> None:
-        if self.path is not None:
-            with self.path.open("a", encoding="ascii") as file:
-                file.write(line(value))
+        with self.path.open("a", encoding="ascii") as file:
+            file.write(line(value))
 
 
 def _result(result: ScenarioResult) -> dict[str, Any]:
@@ -167,6 +208,19 @@ def _result(result: ScenarioResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "deviation": None if result.deviation is None else dict(result.deviation),
     }
+
+
+def _read(written: Mapping[str, Any]) -> ScenarioResult:
+    return ScenarioResult(
+        written["scenario"],
+        tuple(written["clauses"]),
+        Verdict(written["verdict"]),
+        written["finding"] or "",
+        written["detail"],
+        "\n".join(written["story"]),
+        written["seconds"],
+        written["deviation"],
+    )
 
 
 def _now() -> str:
