@@ -6,15 +6,17 @@ and another process goes on behind it.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
-__all__ = ["MOST_ENDS", "Notes", "run_apart"]
+from .reporting.document import line, read_report
+
+__all__ = ["MOST_ENDS", "Notes", "reproduce_apart", "run_apart"]
 
 #: After so many processes that ended before their time the rest is not run.
 MOST_ENDS: Final = 20
@@ -25,7 +27,6 @@ class Notes:
     """The directory that a run and the process that waits for it share."""
 
     def __init__(self, directory: Path) -> None:
-        self.report = directory / "report"
         self._running = directory / "running"
         self._status = directory / "status"
         self._ended = directory / "ended"
@@ -71,22 +72,43 @@ class Notes:
         return True
 
 
-def run_apart(arguments: Sequence[str], spec: str) -> int | None:
-    """Run ``kitty-conform`` with ``arguments`` and return its exit status; None when it ended with nothing decided."""
-    with tempfile.TemporaryDirectory() as directory:
-        notes = Notes(Path(directory))
-        while True:
-            done = subprocess.run(
-                [sys.executable, "-m", "kitty_conformance.command", *arguments],
-                env={**os.environ, _VARIABLE: directory},
-                check=False,
-            )
-            if notes.status is not None:
-                return notes.status
-            print(f"\nkitty-conform: the run against {spec} ended before its end, with status {done.returncode}", end="", file=sys.stderr)  # fmt: skip
-            if not notes.end(done.returncode):
-                print(": nothing is decided.", file=sys.stderr)
-                return None
-            scenario, _ = notes.ended[-1]
-            print(f", in {scenario}. Another process goes on behind it.", file=sys.stderr)
-            print("An implementation in this process can end it; try served: in front of its name.", file=sys.stderr)
+def run_apart(arguments: Sequence[str], spec: str, directory: Path) -> int | None:
+    """Run ``kitty-conform`` with ``arguments`` and return its exit status; None when it ended with nothing decided.
+
+    ``directory`` is an empty one for notes.
+    """
+    notes = Notes(directory)
+    while True:
+        done = subprocess.run(
+            [sys.executable, "-m", "kitty_conformance.command", *arguments],
+            env={**os.environ, _VARIABLE: str(directory)},
+            check=False,
+        )
+        if notes.status is not None:
+            return notes.status
+        said = f"kitty-conform: the run against {spec} ended before its end, with status {done.returncode}"
+        if not notes.end(done.returncode):
+            print(f"\n{said}: nothing is decided.", file=sys.stderr)
+            return None
+        scenario, _ = notes.ended[-1]
+        print(f"\n{said}, in {scenario}. Another process goes on behind it.", file=sys.stderr)
+        print("An implementation in this process can end it; try served: in front of its name.", file=sys.stderr)
+
+
+def reproduce_apart(report: Path, directory: Path, notes: Path, behind: Sequence[str]) -> None:
+    """Write reproductions of the failures in ``report`` into ``directory``, and name them in its footer."""
+    document = read_report(report)
+    failed = [one["scenario"] for one in document.results if one["verdict"] in ("fail", "known deviation")]
+    if not failed or document.footer is None:
+        return
+    found = notes / "reproductions"
+    subprocess.run(
+        [sys.executable, "-m", "kitty_conformance.reproducing", str(report), str(directory), str(found), *behind],
+        check=False,
+    )
+    ended = {"reason": "the process that ran it again ended before its end"}
+    made = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else dict.fromkeys(failed, ended)
+    document.footer = {**document.footer, "reproductions": made}
+    report.write_text("".join(map(line, [document.header, *document.results, document.footer])), encoding="ascii")
+    folders = [one["folder"] for one in made.values() if "folder" in one]
+    print(f"reproductions: {len(folders)} of {len(failed)} failures, in {directory}")

@@ -10,6 +10,7 @@ import argparse
 import json
 import random
 import sys
+import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
@@ -26,10 +27,11 @@ from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
 from . import known_command
-from .apart import Notes, run_apart
+from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .reporting import commands as report_commands
 from .reporting import options as reports
+from .reporting.document import read_report
 from .reporting.recorder import Recorder
 
 __all__ = ["main", "run", "schema_text"]
@@ -103,17 +105,23 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
     given = {name: getattr(options, name) for name in ("profile", "seed", "jobs", "known")}
     arguments += [f"--{name}={value}" for name, value in given.items() if value is not None]
     arguments += [f"--{name}" for name in ("details", "quiet") if getattr(options, name)]
-    arguments += [f"{name}={path}" for name, path in reports.given(options)]
     if options.seed is None:
         # A process that goes on behind another draws what that would have drawn.
         arguments.append(f"--seed={random.SystemRandom().randrange(2**31)}")
-    status = run_apart([*arguments, *behind], spec)
+    with tempfile.TemporaryDirectory() as directory:
+        notes = Path(directory)
+        report = options.report_json or notes / "report"
+        status = run_apart([*arguments, f"--report-json={report}", *behind], spec, notes)
+        if options.reproductions is not None and report.exists():
+            reproduce_apart(report, options.reproductions, notes, behind[1:])
+        if report.exists():
+            reports.write(options, read_report(report))
     return IN_ERROR if status is None else status
 
 
 def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes) -> int:
     known = KnownDeviations([], today()) if options.known is None else read_known(options.known, today())
-    recorder = Recorder(options.report_json or notes.report, known, notes)
+    recorder = Recorder(options.report_json, known, notes)
     status = run(
         spec,
         profile=options.profile,
@@ -132,8 +140,6 @@ def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes
     if wrong and status != IN_ERROR:
         status = WRONG_LIST
     recorder.end(status, set(options.clause), {"deviation_problems": wrong})
-    if recorder.document is not None:
-        reports.write(options, recorder.document)
     return status
 
 
@@ -315,6 +321,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--quiet", action="store_true", help="leave the header out")
     command.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (needs pytest-xdist)")
     command.add_argument("--known", type=Path, metavar="FILE", help="a list of known deviations, TOML")
+    command.add_argument("--reproductions", type=Path, metavar="DIR", help="run each failure again and write a script that repeats it")  # fmt: skip
     reports.add(command)
     return parser
 

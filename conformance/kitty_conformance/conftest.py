@@ -13,6 +13,7 @@ from pytest_kitty.plugin import clause_report, kitty_session
 from pytest_kitty.report import ClauseVerdict
 from pytest_kitty.scenarios import Finding, ScenarioFailure
 
+from .reproducing.trace import tracer_key
 from .world import Worlds
 
 
@@ -32,7 +33,9 @@ def worlds(request: pytest.FixtureRequest, tmp_path: Any) -> Worlds:
     session = kitty_session(request.config)
     # The name of the scenario and the seed of the run: the same draws in any order, alone or in parallel.
     rng = Random(f"{session.seed}:{request.node.name}")
-    made = Worlds(tmp_path, session.implementation, session.profile, rng)
+    tracer = request.config.stash.get(tracer_key, None)
+    trace = None if tracer is None else tracer.begin(request.node.nodeid, tmp_path)
+    made = Worlds(tmp_path, session.implementation, session.profile, rng, trace)
     request.node.stash[_worlds_key] = made
     return made
 

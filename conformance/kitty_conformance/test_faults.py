@@ -235,6 +235,7 @@ def _under(world: World, fault: CallFault) -> Outcome:
     if world.implementation.in_this_process:
         with fault.here():
             return world.ask(_claim(world))
+    world.worlds.untraceable(f"a fault ({fault.mode}) is in place")
     with world.implementation.sibling(fault.environment()) as faulty:
         return world.ask(_claim(world), of=faulty)
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.build.repository import Repository, repository
@@ -45,6 +45,9 @@ from kitty_reliability.implementations.registry import connect
 from kitty_reliability.observe.output import OutputError, one_json_value
 from kitty_reliability.observe.rows import Added, LogMark, lane_from_bytes, lanes_from_bytes, mark_log, rows_from_bytes
 from pytest_kitty.scenarios import Finding, ScenarioFailure, inconclusive, not_applicable
+
+if TYPE_CHECKING:
+    from .reproducing.trace import Trace
 
 __all__ = ["CommandResult", "World", "Worlds", "another_process", "names_actor", "names_line", "told"]
 
@@ -88,14 +91,23 @@ class Worlds:
         implementation: who is asked.
         profile: what to judge by.
         rng: where slugs and actors are drawn from, so that nothing can be hard-coded against.
+        trace: notes what is asked, for a reproduction.
     """
 
-    def __init__(self, base: Path, implementation: Implementation, profile: Profile, rng: Random) -> None:
+    def __init__(
+        self, base: Path, implementation: Implementation, profile: Profile, rng: Random, trace: Trace | None = None
+    ) -> None:
         self.base = base
         self.implementation = implementation
         self.profile = profile
         self.rng = rng
+        self.trace = trace
         self.made: list[World] = []
+
+    def untraceable(self, why_not: str) -> None:
+        """Note that from now on more is at work than what is asked here: that is not reproduced by asking again."""
+        if self.trace is not None:
+            self.trace.stop(why_not)
 
     def __call__(
         self,
@@ -220,7 +232,12 @@ class World:
         """Ask the implementation, or ``of`` another session on it, for ``deadline`` seconds at most."""
         if not self._committed:
             self.commit()
+        trace = self.worlds.trace
+        if trace is not None:
+            trace.asking()
         outcome = (of or self.implementation).ask(request, deadline=deadline)
+        if trace is not None:
+            trace.asked(request, outcome, deadline or self.implementation.deadline)
         self.asked.append(f"{_ask_text(request)} -> {outcome}")
         if isinstance(request, Transition | Batch | Start | Recover) and outcome.ok:
             self.acknowledge(outcome)
@@ -295,11 +312,20 @@ class World:
         ``wrapper`` is a program and its arguments that starts it.
         """
         answer = self.command(request, form)
-        variables = clean_environment({**(defaults or {}), **answer["env"], **(environment or {})})
+        added = {**(defaults or {}), **answer["env"], **(environment or {})}
+        variables = clean_environment(added)
+        if wrapper:
+            self.worlds.untraceable("the command is started by a program that limits or watches it")
+        trace = self.worlds.trace
+        if trace is not None:
+            trace.asking()
         try:
             done = run_to_end([*wrapper, *answer["argv"]], variables, answer["cwd"], self.implementation.deadline)
         except OSError as error:
             self.fail(Finding.CRASH, f"`{shlex.join(answer['argv'])}` cannot be started: {error}")
+        if trace is not None:
+            output = (done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+            trace.ran(answer["argv"], added, answer["cwd"], self.implementation.deadline, done.status, *output)
         if done.status is None:
             self.fail(Finding.HANG, f"`{shlex.join(answer['argv'])}` did not end")
         self.asked.append(f"`{shlex.join(answer['argv'][:6])} ...` -> exit status {done.status}")
@@ -315,6 +341,7 @@ class World:
     @contextmanager
     def within(self, environment: Mapping[str, str]) -> Iterator[Implementation]:
         """Give a session on the implementation with ``environment`` added to what it sees."""
+        self.worlds.untraceable("the implementation sees an environment of the scenario's own")
         _ = self.implementation.greeting  # asked before the environment is there
         if not self._committed:
             self.commit()
@@ -332,6 +359,7 @@ class World:
 
     def under(self, fault: DiskFault | CallFault, ask: Callable[[Implementation], Outcome]) -> Outcome:
         """Ask with ``fault`` in place; inconclusive when the fault never acted."""
+        self.worlds.untraceable(f"a fault ({fault.mode}) is in place")
         _ = self.implementation.greeting  # asked before the fault is there
         if not self._committed:
             self.commit()
@@ -549,6 +577,7 @@ def another_process(
     world: World, environment: Mapping[str, str] | None = None, *, wrapper: Sequence[str] = ()
 ) -> Implementation:
     """Return a session on the implementation in a process of its own; inconclusive when there is no such thing."""
+    world.worlds.untraceable("several sessions are at work")
     if not world.implementation.in_this_process:
         return world.implementation.sibling(environment, wrapper=wrapper)
     try:

@@ -44,6 +44,7 @@ def limited(world: World, size: int) -> Iterator[Implementation]:
         inconclusive(f"{LEVEL}: Windows has no such limit")
     import resource
 
+    world.worlds.untraceable("the size of files is limited")
     implementation = world.implementation
     here = implementation.in_this_process
     process = 0 if here else implementation.process_id

@@ -40,7 +40,7 @@ def given(options: argparse.Namespace) -> Iterator[tuple[str, Path]]:
 
 def problem(options: argparse.Namespace) -> str | None:
     """Return why a report cannot be written where it is wanted: that is better known before the run."""
-    if len(options.implementation) > 1 and any(given(options)):
+    if len(options.implementation) > 1 and (any(given(options)) or options.reproductions is not None):
         return "a report is about one implementation; name one"
     for name, path in given(options):
         if path.is_dir() or not path.parent.is_dir():

@@ -93,10 +93,14 @@ class _Run:
     stdout: str
     stderr: str
     seconds: float
+    cwd: str
+    environment: Mapping[str, str]
 
     def outcome(self, kind: OutcomeKind, value: Mapping[str, Any]) -> Outcome:
         evidence = {
             "argv": self.argv,
+            "cwd": self.cwd,
+            "environment": self.environment,
             "exit_status": self.exit_status,
             "stdout": _cut(self.stdout),
             "stderr": _cut(self.stderr),
@@ -433,14 +437,13 @@ class SpecKitty(Implementation):
 
     def _run(self, argv: list[str], directory: str, limit: float, environment: Mapping[str, str] | None = None) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
+        own = {**self._own, **(environment or {})}
         try:
             full = [*self._wrapper, *argv]
-            done = run_to_end(
-                full, clean_environment({**self._own, **(environment or {})}), directory, limit, started=self._note
-            )
+            done = run_to_end(full, clean_environment(own), directory, limit, started=self._note)
         except OSError as error:
-            return _Run(argv, 127, "", f"cannot be started: {error}", 0.0)
-        return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds)
+            return _Run(argv, 127, "", f"cannot be started: {error}", 0.0, directory, own)
+        return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds, directory, own)
 
 
 def _is_an_argument(word: str) -> bool:
