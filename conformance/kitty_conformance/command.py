@@ -29,6 +29,7 @@ from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 from . import known_command
 from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
+from .progress import Progress, watched
 from .reporting import commands as report_commands
 from .reporting import options as reports
 from .reporting.document import read_report
@@ -128,7 +129,7 @@ def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes
         clauses=options.clause,
         seed=options.seed,
         arguments=[*_pytest_arguments(options), *behind],
-        plugins=[recorder],
+        plugins=[recorder, Progress(sys.stderr, options.jobs or 1)] if watched() else [recorder],
     )
     if notes.ended and status == CONFORMS:
         status = UNDECIDED
@@ -272,6 +273,8 @@ def _install(spec: str) -> None:
 def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     # The clause table is the summary.
     arguments = ["-q", "-rE", "--tb=short" if options.details else "--tb=no", "--no-header" if options.quiet else "-q"]
+    if watched():
+        arguments += ["-o", "console_output_style=classic"]
     if options.jobs:
         # One crash must not lose the rest: each scenario that takes its process along gets the others a new one.
         arguments += ["-n", str(options.jobs), "--max-worker-restart=1000"]
