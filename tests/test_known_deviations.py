@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -335,3 +336,11 @@ def test_what_cannot_be_kept_is_said(
     assert done.returncode == status, done.stdout + done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_entry_of_the_page_is_an_entry(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "reports.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    found = known(tmp_path, text, date(2026, 12, 1))
+    found.begin("spec-kitty", "3.2.7")
+    assert [entry.days_left(date(2026, 12, 1)) for entry in found.entries] == [62]
