@@ -30,7 +30,7 @@ class Mumbles(Reference):
     "What it refuses with is something else each time."
 
     def state(self, request):
-        return Outcome.refused({"message": random.choice("aeiou") + str(random.random())})
+        return Outcome.refused({"message": "".join(random.choices("ghijklmnop", k=20))})
 
 
 class FailsOnce(Reference):

@@ -34,7 +34,7 @@ def worlds(request: pytest.FixtureRequest, tmp_path: Any) -> Worlds:
     # The name of the scenario and the seed of the run: the same draws in any order, alone or in parallel.
     rng = Random(f"{session.seed}:{request.node.name}")
     tracer = request.config.stash.get(tracer_key, None)
-    trace = None if tracer is None else tracer.begin(request.node.nodeid, tmp_path)
+    trace = None if tracer is None else tracer.begin(request.node.nodeid, tmp_path, session.implementation)
     made = Worlds(tmp_path, session.implementation, session.profile, rng, trace)
     request.node.stash[_worlds_key] = made
     return made

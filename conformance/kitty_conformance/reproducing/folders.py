@@ -45,7 +45,7 @@ def reproduce(document: Document, directory: Path, arguments: Sequence[str] = ()
     _run_again(document, tracer, arguments)
     program = _program(document.header["implementation"]["spec"])
     found = {}
-    for number, (name, result) in enumerate(failed.items(), start=1):
+    for number, (name, result) in enumerate(sorted(failed.items()), start=1):
         reason = _reason(tracer, name, result)
         folder = f"{number:03}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:80]}"
         if reason is None:

@@ -4,7 +4,7 @@
     python3 reproduce.py                      the implementation that failed
     python3 reproduce.py PROGRAM ARGUMENT...  another one, that speaks the protocol on stdin and stdout
 
-Exit status: 1 what was seen then is seen again, 0 it is not, 2 the implementation cannot be started.
+Exit status: 1 what was seen then is seen again, 0 it is not, 2 it cannot be played, such as without the program.
 """
 
 from __future__ import annotations
@@ -218,8 +218,8 @@ def main(arguments: list[str]) -> int:
     program = arguments or [sys.executable if word == "@PYTHON@" else word for word in recipe["program"]]
     try:
         seen = play(recipe, program)
-    except OSError as error:
-        print(f"cannot be played: {error}")
+    except Exception as error:  # noqa: BLE001 - Python's own status for it, 1, would say that the failure was seen
+        print(f"cannot be played: {type(error).__name__}: {error}")
         return 2
     expected = HERE / "seen.json"
     if os.environ.get("KITTY_RECORD"):

@@ -12,7 +12,9 @@ from typing import Any, Final
 import pytest
 
 from kitty_conformance.catalogue import scenario_name
+from kitty_reliability.implementations.base import Implementation
 from kitty_reliability.implementations.protocol import Outcome, Request
+from kitty_reliability.implementations.spec_kitty import SpecKitty
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ScenarioResult
 
@@ -30,11 +32,13 @@ Entry = dict[str, Any]
 class Trace:
     """Notes the steps of one scenario, whose files are under ``base``.
 
-    ``obstacle`` says why they cannot be played again; it is None when they can.
+    ``obstacle`` says why they cannot be played again; it is None when they can. ``commands_only`` leaves out what is
+    answered without a command, by an implementation that is reached by its commands.
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, commands_only: bool = False) -> None:
         self.base = base
+        self.commands_only = commands_only
         self.before: dict[str, Entry] = {}
         self.steps: list[dict[str, Any]] = []
         self.obstacle: str | None = None
@@ -65,7 +69,7 @@ class Trace:
         if "argv" in evidence:
             output = [evidence[name] for name in ("exit_status", "stdout", "stderr")]
             self.ran(evidence["argv"], evidence["environment"], evidence["cwd"], deadline, *output)
-        else:
+        elif not self.commands_only:
             observed = {str(outcome.kind): {} if outcome.broken else dict(outcome.value)}
             self._step({"ask": request.model_dump(mode="json"), "deadline": deadline}, observed, None)
 
@@ -170,9 +174,10 @@ class Tracer:
         found = clause_report(session.config).results
         self.results = {scenario_name(node_id): result for node_id, result in found.items()}
 
-    def begin(self, node_id: str, base: Path) -> Trace:
+    def begin(self, node_id: str, base: Path, implementation: Implementation) -> Trace:
         """Return the trace of a scenario that begins, whose files are under ``base``."""
-        trace = self.traces[scenario_name(node_id)] = Trace(base)
+        trace = Trace(base, commands_only=isinstance(implementation, SpecKitty))
+        self.traces[scenario_name(node_id)] = trace
         return trace
 
 
