@@ -17,6 +17,7 @@ from typing import Any
 
 from kitty_conformance.reporting.document import Document
 from kitty_conformance.reporting.view import View
+from kitty_reliability.formats.visible import visible
 from kitty_reliability.implementations.base import Implementation
 from kitty_reliability.implementations.program import Program
 from kitty_reliability.implementations.registry import connect
@@ -49,7 +50,10 @@ def reproduce(document: Document, directory: Path, arguments: Sequence[str] = ()
         reason = _reason(tracer, name, result)
         folder = f"{number:03}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')[:80]}"
         if reason is None:
-            reason = _written(document, result, tracer.traces[name], program, directory / folder)
+            # As it was seen when it was run again, without the path of the place that it was run in.
+            trace = tracer.traces[name]
+            result = {**result, "detail": tracer.results[name].detail.replace(str(trace.base), "@BASE@")}
+            reason = _written(document, result, trace, program, directory / folder)
         found[name] = {"folder": folder} if reason is None else {"reason": reason}
     return found
 
@@ -161,7 +165,7 @@ def _write(document: Document, result: Mapping[str, Any], trace: Trace, program:
     }
     (draft / "recipe.json").write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
     shutil.copyfile(str(script.__file__), draft / "reproduce.py")
-    (draft / "observed.txt").write_text(_visible(view, result, "detail") + "\n", encoding="utf-8")
+    (draft / "observed.txt").write_text(visible(result["detail"]) + "\n", encoding="utf-8")
     (draft / "expected.txt").write_text(promise + "\n", encoding="utf-8")
     clauses = " and ".join(result["clauses"])
     text = (
@@ -170,7 +174,3 @@ def _write(document: Document, result: Mapping[str, Any], trace: Trace, program:
         "`python3 reproduce.py` puts the state before on disk, asks the same and compares what comes of it.\n"
     )
     (draft / "README.md").write_text(text, encoding="utf-8")
-
-
-def _visible(view: View, result: Mapping[str, Any], key: str) -> str:
-    return next(str(one[key]) for one in view.results if one["scenario"] == result["scenario"])
