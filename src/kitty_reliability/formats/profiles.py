@@ -33,6 +33,10 @@ class Profile:
     artifact_decides: bool
     #: SYN-005: different diagnostics of sync are all shown; otherwise at most one line a process.
     every_sync_diagnostic: bool
+    #: OWN-008: a glob means what is written; otherwise ``*`` crosses ``/`` and a literal path owns what lies under it.
+    exact_globs: bool
+    #: OWN-003: without a policy the guard blocks; otherwise it warns.
+    guard_blocks: bool
 
 
 CONTRACT_320: Final = Profile(
@@ -47,6 +51,8 @@ CONTRACT_320: Final = Profile(
     apart_blocks_merge=True,
     artifact_decides=True,
     every_sync_diagnostic=True,
+    exact_globs=True,
+    guard_blocks=True,
 )
 SPEC_KITTY_32: Final = Profile(
     "spec-kitty-3.2",
@@ -60,6 +66,8 @@ SPEC_KITTY_32: Final = Profile(
     apart_blocks_merge=False,
     artifact_decides=False,
     every_sync_diagnostic=False,
+    exact_globs=False,
+    guard_blocks=False,
 )
 PROFILES: Final = {profile.name: profile for profile in (CONTRACT_320, SPEC_KITTY_32)}
 

@@ -19,6 +19,7 @@ from .claims import Claims
 from .commands import arguments_for, printable
 from .diffs import Diffs
 from .focused import Focus, Focused
+from .guarding import Guard
 from .locations import lock_path
 from .merging import Merger
 from .preflight import Preflight
@@ -49,6 +50,7 @@ _CAPABILITIES: Final = frozenset(
         protocol.Capability.PREFLIGHT,
         protocol.Capability.SIGNOFF,
         protocol.Capability.SYNC,
+        protocol.Capability.GUARD,
     }
 )
 
@@ -71,6 +73,9 @@ class Reference:
     focused_class: type[Focused] = Focused
     signing_class: type[Signing] = Signing
     sync_class: type[FinalSync] = FinalSync
+    guard_class: type[Guard] = Guard
+    #: The index that git hands to a hook; a session judges that of the checkout.
+    index: str | None = None
     #: How this implementation is started as a command.
     command: tuple[str, ...] = ("-m", "kitty_reliability.reference")
     name = "reference"
@@ -281,6 +286,25 @@ class Reference:
                 ],
                 findings=findings,
                 warnings=[warning.as_dict() for one in standings for warning in signing.warnings(one)],
+            )
+        )
+
+    def guard(self, request: protocol.Guard) -> Outcome:
+        """Judge what is staged."""
+        judged = self.guard_class(self.workflow, self.index).judge(request.root)
+        scope = judged.scope
+        return Outcome.success(
+            protocol.GuardAnswer.model_validate(
+                {
+                    "outcome": judged.outcome,
+                    "findings": [item.as_dict() for item in judged.findings],
+                    "warnings": [item.as_dict() for item in judged.warnings],
+                    "mission_slug": scope.mission_slug,
+                    "work_package_id": scope.work_package_id,
+                    "lane_id": scope.lane_id,
+                    "context_source": scope.context_source,
+                    "owned_files": list(scope.owned_files),
+                }
             )
         )
 

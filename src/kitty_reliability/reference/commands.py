@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -40,6 +41,7 @@ _COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "preflight": (protocol.Preflight, "compare the target branch with its upstream, before merge and ship"),
     "focus": (Focus, "make the branch of a pull request that holds the mission's own changes and nothing else"),
     "signoff": (protocol.Signoff, "say whether the latest reviews allow to ship; exit status 1 when they do not"),
+    "guard": (protocol.Guard, "judge what is staged, as a pre-commit hook: exit status 1 blocks the commit"),
     "merge_logs": (protocol.MergeLogs, "merge two logs that went apart, as a merge driver of git"),
 }
 _HELP: Final = {
@@ -63,7 +65,12 @@ def main(argv: Sequence[str], reference: Reference) -> int:
     except ValueError as error:
         print(f"error: {printable(_short(error))}", file=sys.stderr)
         return 2
+    if isinstance(request, protocol.Guard) and "GIT_INDEX_FILE" in os.environ:
+        # `git commit --all` and `git commit FILE` make an index of their own, and tell it to the hook.
+        reference.index = str(Path(os.environ["GIT_INDEX_FILE"]).absolute())
     outcome = reference.answer(request)
+    if outcome.ok and isinstance(request, protocol.Guard):
+        return _guarded(outcome.value, reference, as_json=as_json)
     status = _show(outcome, reference, as_json=as_json)
     # The result is out before anybody else is asked: no service can keep it back (SYN-009).
     sys.stdout.flush()
@@ -86,9 +93,22 @@ def _show(outcome: Outcome, reference: Reference, *, as_json: bool) -> int:
     return 1
 
 
+def _guarded(answer: Mapping[str, Any], reference: Reference, *, as_json: bool) -> int:
+    """Say what the guard came to, and return the exit status of a hook."""
+    if as_json:
+        print(json.dumps(dict(answer), sort_keys=True))
+    for word, items in () if as_json else (("blocked", answer["findings"]), ("warning", answer["warnings"])):
+        for item in items:
+            text = f"{word}: {item['diagnostic_code']}: {item['message']}; {item['remediation']}"
+            print(reference.printable(text), file=sys.stderr)
+    return 1 if answer["findings"] else 0
+
+
 def arguments_for(request: BaseModel, form: str) -> list[str]:
     """Return the arguments that ask for ``request``; ``form`` is ``json`` or ``text``."""
     values = request.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(request, protocol.Guard):
+        del values["root"]  # a hook is of every checkout: git runs it in the one that is committed in
     arguments = [request.operation, f"--format={form}"]  # type: ignore[attr-defined] # every request has one
     for name, value in values.items():
         option = _option(name)

@@ -13,19 +13,44 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from kitty_reliability.formats.diagnostics import DiagnosticError, diagnostic
 from kitty_reliability.formats.identifiers import is_safe_segment
 from kitty_reliability.formats.lane_manifest import mission_branch
 from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, TOPOLOGIES, Meta, MissionPaths, read_meta
 
-__all__ = ["find_mission", "lock_path"]
+__all__ = ["Place", "find_checkout", "find_mission", "lock_path"]
 
 #: The first eight characters of a mission's id, or all of it.
 _SELECTOR: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{8}(?:[0-9A-HJKMNP-TV-Z]{18})?\Z")
+_HEAD: Final = "ref: refs/heads/"
 #: A topology that is written down decides; otherwise a recorded branch does (interop: section 1.2).
 _COORDINATED: Final = ("coord", "lanes_with_coord")
+
+
+class Place(NamedTuple):
+    """A checkout: its work tree, the main checkout of its repository, and its branch; None while HEAD is detached."""
+
+    checkout: Path
+    main: Path
+    branch: str | None
+
+
+def find_checkout(root: str) -> Place:
+    """Return the checkout that ``root`` is in.
+
+    Raises:
+        DiagnosticError: REPOSITORY_NOT_FOUND, MAIN_CHECKOUT_UNKNOWN, WORKSPACE_MISSING.
+    """
+    asked = Path(root.partition("\0")[0]).resolve()
+    for checkout in (asked, *asked.parents):
+        own = _git_directory(checkout)
+        if own is not None:
+            head = _line(own / "HEAD") or ""
+            branch = head.removeprefix(_HEAD) if head.startswith(_HEAD) else None
+            return Place(checkout, _main_checkout(checkout), branch)
+    raise diagnostic("REPOSITORY_NOT_FOUND", root=root)
 
 
 def find_mission(root: str, slug: str) -> MissionPaths:
