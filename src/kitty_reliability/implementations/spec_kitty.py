@@ -20,6 +20,7 @@ from kitty_reliability.formats.prompts import PromptFormatError, read_prompt
 from kitty_reliability.formats.quiet import GIT_CONFIG, private
 
 from .base import Implementation, checked_answer
+from .guard_text import guard_answer
 from .processes import clean_environment, end_processes_with, run_to_end
 from .protocol import (
     PROTOCOL_VERSION,
@@ -27,6 +28,7 @@ from .protocol import (
     Diff,
     DiffAnswer,
     Dispatch,
+    Guard,
     Hello,
     HelloAnswer,
     Materialize,
@@ -68,6 +70,8 @@ _RULE: Final = re.compile(
 #: What the text of ``action`` says of a start, the last thing it says counts.
 _STARTED: Final = re.compile(r"(?P<claimed>Claimed) (?P<wp>WP\w+)|(?P<held>WP\w+) is already in lane: (?P<lane>\w+)")
 _NO_ARGUMENT: Final = "a command line holds no NUL and no half of a character"
+#: What the pre-commit hook that ``action implement`` installs runs.
+_HOOK: Final = ("-m", "specify_cli.policy.commit_guard_hook")
 #: How ``action review`` names the prompt that it wrote.
 _PROMPT: Final = re.compile(r"^[ \t]+cat (?P<path>\S.*?)[ \t]*$", re.MULTILINE)
 #: The commands that it shows for a lane's changes: on its output, and in the prompt before the task itself begins.
@@ -188,6 +192,8 @@ class SpecKitty(Implementation):
                 return self._diff(request, limit)
             case Signoff():
                 return self._signoff(request, limit)
+            case Guard():
+                return self._guard(request, limit)
             case Dispatch():
                 return Outcome.unsupported(
                     "the prompt is compared inside the command that writes it; no command is given one"
@@ -307,6 +313,19 @@ class SpecKitty(Implementation):
     def _merge(self, request: Signoff) -> list[str]:
         return [str(self._executable), "merge", "--mission", request.mission, "--dry-run"]
 
+    def _guard(self, request: Guard, limit: float) -> Outcome:
+        """Judge by the module that its pre-commit hook runs: text on stderr, a line for each finding."""
+        argv = self._argv(request, "text")
+        if isinstance(argv, str):
+            return Outcome.unsupported(argv)
+        run = self._run(argv, request.root, limit)
+        trouble = _broken(run, limit)
+        if trouble is not None:
+            return trouble
+        if run.exit_status not in (0, 1):
+            return run.trouble(OutcomeKind.FAILED, run.stderr.strip()[-2000:] or f"exit status {run.exit_status}")
+        return run.outcome(OutcomeKind.OK, guard_answer(run.exit_status, run.stderr).model_dump(mode="json"))
+
     def _action(self, request: Start | Prompt, limit: float) -> _Run | Outcome:
         """Run ``action``; return what became of it when it did not end well."""
         argv = self._argv(request, "text")
@@ -347,6 +366,7 @@ class SpecKitty(Implementation):
                     Capability.DIFF,
                     Capability.SIGNOFF,
                     Capability.SYNC,
+                    Capability.GUARD,
                 }
             ),
             typical_seconds=max(3.0, round(run.seconds, 1)),
@@ -395,6 +415,11 @@ class SpecKitty(Implementation):
                 if request.lane_worktree is not None:
                     return "action review has no option for the worktree"
                 words = ["action", "review", request.work_package, f"--agent={request.actor}"]
+            case Guard():
+                if form == "json":
+                    return "the hook prints text only"
+                python = shutil.which("python", path=str(self._executable.parent))
+                return [python, *_HOOK] if python else f"no python beside {self._executable} runs the hook"
             case Transition():
                 options = _options(request)
                 flags = self._flags()
