@@ -35,9 +35,9 @@ class Globs(NamedTuple):
 
 
 class _Node:
-    """What may follow the segments so far."""
+    """What may follow the segments so far: other nodes, or the last segment of a path."""
 
-    __slots__ = ("ends", "literal", "loops", "rest", "wild")
+    __slots__ = ("endings", "literal", "loops", "names", "rest", "whole", "wild")
 
     def __init__(self, *, loops: bool = False) -> None:
         self.literal: dict[str, _Node] = {}
@@ -45,7 +45,12 @@ class _Node:
         #: The node of ``**``, which stays where it is.
         self.rest: _Node | None = None
         self.loops = loops
-        self.ends = False
+        self.whole = False
+        self.names: set[str] = set()
+        self.endings: list[Callable[[str], object]] = []
+
+    def ends(self, name: str) -> bool:
+        return name in self.names or any(matches(name) for matches in self.endings)
 
 
 def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
@@ -57,37 +62,32 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
     root = _Node()
     for pattern in patterns:
         _insert(root, _segments(pattern))
+    start = _Directory(_closure([root]))
     known: dict[str, _Directory] = {}
 
     def directory(path: str) -> _Directory:
         found = known.get(path)
         if found is None:
             parent, inside, name = path.rpartition("/")
-            nodes = _step(directory(parent).nodes if inside else start.nodes, name)
-            found = known[path] = _Directory(_closure(nodes))
+            found = known[path] = _Directory(_closure(_step((directory(parent) if inside else start).nodes, name)))
         return found
-
-    start = _Directory(_closure([root]))
 
     def matches(path: str) -> bool:
         parent, inside, name = path.rpartition("/")
         within = directory(parent) if inside else start
-        return bool(name) and (within.whole or name in within.names or any(wild(name) for wild in within.wild))
+        return bool(name) and (within.whole or any(node.ends(name) for node in within.nodes))
 
     return matches
 
 
 class _Directory:
-    """What is known of a directory: the nodes that lead on from it, and which names in it end a pattern."""
+    """What is known of a directory: where the patterns are in it, and whether one of them has all of it."""
 
-    __slots__ = ("names", "nodes", "whole", "wild")
+    __slots__ = ("nodes", "whole")
 
     def __init__(self, nodes: Collection[_Node]) -> None:
         self.nodes = nodes
-        self.names = {name for node in nodes for name, after in node.literal.items() if after.ends}
-        ends = {segment: matches for node in nodes for segment, (matches, after) in node.wild.items() if after.ends}
-        self.whole = "*" in ends
-        self.wild = list(ends.values())
+        self.whole = any(node.whole for node in nodes)
 
 
 def _segments(pattern: str) -> list[str]:
@@ -102,7 +102,8 @@ def _segments(pattern: str) -> list[str]:
 
 
 def _insert(node: _Node, segments: Sequence[str]) -> None:
-    for segment in segments:
+    *directories, last = segments
+    for segment in directories:
         if segment == _ANY:
             node.rest = node.rest or _Node(loops=True)
             node = node.rest
@@ -110,7 +111,12 @@ def _insert(node: _Node, segments: Sequence[str]) -> None:
             node = node.wild.setdefault(segment, (_segment(segment), _Node()))[1]
         else:
             node = node.literal.setdefault(segment, _Node())
-    node.ends = True
+    if last == "*":
+        node.whole = True
+    elif "*" in last or "?" in last:
+        node.endings.append(_segment(last))
+    else:
+        node.names.add(last)
 
 
 def _segment(segment: str) -> Callable[[str], object]:
@@ -118,13 +124,12 @@ def _segment(segment: str) -> Callable[[str], object]:
     return re.compile("".join(parts.get(c) or re.escape(c) for c in re.sub(r"\*+", "*", segment)), re.DOTALL).fullmatch
 
 
-def _closure(nodes: Iterable[_Node]) -> frozenset[_Node]:
-    found = set(nodes)
-    for node in list(found):
-        while node.rest is not None:
-            node = node.rest
-            found.add(node)
-    return frozenset(found)
+def _closure(nodes: list[_Node]) -> list[_Node]:
+    """Return the nodes, and those that are reached by a ``**`` that is no segment at all; each once."""
+    for node in nodes:
+        if node.rest is not None and node.rest not in nodes:
+            nodes.append(node.rest)
+    return nodes
 
 
 def _step(nodes: Iterable[_Node], name: str) -> list[_Node]:
@@ -136,7 +141,8 @@ def _step(nodes: Iterable[_Node], name: str) -> list[_Node]:
             found.append(node)
         if (literal := node.literal.get(name)) is not None:
             found.append(literal)
-        found += [after for matches, after in node.wild.values() if matches(name)]
+        if node.wild:
+            found += [after for matches, after in node.wild.values() if matches(name)]
     return found
 
 

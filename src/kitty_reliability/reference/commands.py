@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 
+from kitty_reliability.formats.diagnostics import DiagnosticError
 from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.protocol import Outcome
 
@@ -44,6 +45,8 @@ _COMMANDS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "guard": (protocol.Guard, "judge what is staged, as a pre-commit hook: exit status 1 blocks the commit"),
     "merge_logs": (protocol.MergeLogs, "merge two logs that went apart, as a merge driver of git"),
 }
+#: The one command that is no request: it is about the command itself.
+_INSTALL: Final = "install_guard"
 _HELP: Final = {
     "root": "the repository, or any directory in one of its checkouts (default: the current one)",
     "mission": "name of the mission's directory",
@@ -59,6 +62,8 @@ _HELP: Final = {
 def main(argv: Sequence[str], reference: Reference) -> int:
     """Run one command of ``reference`` and return the exit status."""
     options = vars(_parser().parse_args(list(argv)))
+    if options["operation"] == _INSTALL:
+        return _install(options["root"], reference)
     as_json = options.pop("format") == "json"
     try:
         request = _request(options)
@@ -91,6 +96,19 @@ def _show(outcome: Outcome, reference: Reference, *, as_json: bool) -> int:
             if key in outcome.value:
                 print(f"  {key}: {reference.printable(str(outcome.value[key]))}", file=sys.stderr)
     return 1
+
+
+def _install(root: str, reference: Reference) -> int:
+    """Write the pre-commit hook of a repository."""
+    from .hooks import install
+
+    try:
+        path = install(str(Path(root).absolute()), [*reference.command, "guard"])
+    except (DiagnosticError, OSError) as error:
+        print(f"error: {reference.printable(str(error))}", file=sys.stderr)
+        return 1
+    print(f"wrote {reference.printable(str(path))}")
+    return 0
 
 
 def _guarded(answer: Mapping[str, Any], reference: Reference, *, as_json: bool) -> int:
@@ -141,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
                 required = field.is_required() and name != "root"
                 kind = None if _is_text(field.annotation) else "JSON"
                 command.add_argument(_option(name), required=required, metavar=kind, help=_HELP.get(name))
+    sentence = "write the pre-commit hook of a repository, which runs guard"
+    command = commands.add_parser(_INSTALL, help=sentence, description=sentence.capitalize() + ".")
+    command.add_argument("--root", default=".", help=_HELP["root"])
     return parser
 
 
