@@ -168,6 +168,12 @@ def test_what_owns_no_files_is_told(built: RepositoryMission, value: str, code: 
     assert codes(judged(built)) == [f"ACTIVE_WP_{code}"]
 
 
+def test_a_task_file_that_is_of_another_work_package_is_told(built: RepositoryMission) -> None:
+    built.task_file("WP04").write_bytes(b"---\nwork_package_id: WP01\nowned_files: ['**']\n---\n")
+    built.lane("lane-a").add(MINE)
+    assert codes(judged(built)) == ["ACTIVE_WP_METADATA_INVALID"]
+
+
 def test_two_task_files_of_one_work_package_are_told(built: RepositoryMission) -> None:
     path = built.task_file("WP04")
     path.with_name("WP04-again.md").write_bytes(path.read_bytes())

@@ -273,7 +273,8 @@ class Diff(_MissionRequest):
 class Guard(_Value):
     """Judge what is staged in a checkout by the work package that is active in its lane (OWN). Changes nothing.
 
-    As a ``surface`` it is the command of a pre-commit hook: no arguments but those named here, exit status 1 to block.
+    As a ``surface`` it is the command of a pre-commit hook: git runs it at the top of the checkout that is committed in,
+    with the index of the commit in GIT_INDEX_FILE; exit status 1 blocks.
     """
 
     operation: Literal["guard"] = "guard"
