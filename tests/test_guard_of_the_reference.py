@@ -111,7 +111,9 @@ def test_what_stands_in_for_mission_state_is_protected(built: RepositoryMission,
         lane.git("rm", "-r", "--quiet", name)
     head = lane.git("hash-object", "-w", "--stdin").strip()
     lane.git("update-index", "--add", "--cacheinfo", f"100644,{head},{name}")
-    assert set(codes(judged(built))) == {"MISSION_STATE_PROTECTED"}
+    answer = judged(built)
+    assert set(codes(answer)) == {"MISSION_STATE_PROTECTED"}
+    assert {item["mission_slug"] for item in answer["findings"]} == {built.slug}
 
 
 def test_a_detached_head_in_the_lanes_worktree_is_no_way_out(built: RepositoryMission) -> None:
@@ -142,6 +144,28 @@ def test_the_lane_manifest_says_who_shares_the_lane(built: RepositoryMission) ->
     assert codes(judged(built)) == ["ACTIVE_WP_STATUS_UNAVAILABLE"]
     built.paths.lanes.unlink()
     assert codes(judged(built)) == ["ACTIVE_WP_CONTEXT_AMBIGUOUS"]
+
+
+def test_a_log_that_is_gone_is_told(built: RepositoryMission) -> None:
+    built.log.path.unlink()
+    built.lane("lane-a").add(MINE)
+    assert codes(judged(built)) == ["ACTIVE_WP_STATUS_UNAVAILABLE"]
+
+
+def test_a_commit_of_nothing_is_nobodys(built: RepositoryMission) -> None:
+    built.wp("WP04").submit()
+    assert codes(judged(built)) == []
+    built.lane("lane-a").add(MINE)
+    assert codes(judged(built)) == ["ACTIVE_WP_CONTEXT_AMBIGUOUS"]
+
+
+def test_planning_is_no_lane(built: RepositoryMission) -> None:
+    lane = built.lane("lane-a").missing_context()
+    lane.context = replace(lane.context, lane_id="lane-planning", branch_name="main", worktree_path=".")
+    lane.lane_id = "lane-planning"
+    lane.fresh_context()
+    built.repository.checkout.add(THEIRS)
+    assert codes(judged(built, built.root)) == []
 
 
 def test_a_mission_that_is_gone_is_told(built: RepositoryMission) -> None:

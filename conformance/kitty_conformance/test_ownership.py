@@ -146,6 +146,7 @@ def test_without_a_policy_a_hook_fails_closed(worlds: Worlds) -> None:
     lane.built.wp("WP01").submit().review().approve()
     lane.lane.add(f"{lane.first}/b.py")
     if lane.world.profile.guard_blocks:
+        lane.unproven("none is active")
         lane.is_stopped("none is active")
         return
     said = lane.commits("none is active; without a policy it warns")
@@ -457,6 +458,9 @@ def test_globs_mean_what_the_dialect_says(worlds: Worlds) -> None:
     crossing = ("src/deep/a.py", "src/deep/er/b.py") if not exact else ()
     inside = ("src/a.py", "src/ab.py", "docs/a.md", *crossing)
     lane.violates("several patterns", [name for name in _FILES if name not in inside])
+    lane.own("WP04", "src/**/a.py", "src/**/b.py")
+    inside = ("src/deep/a.py", "src/deep/er/b.py", *(("src/a.py",) if exact else ()))
+    lane.violates("two patterns that begin alike", [name for name in _FILES if name not in inside])
 
 
 # --- OWN-009

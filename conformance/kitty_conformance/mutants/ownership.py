@@ -214,7 +214,7 @@ def _asks(*arguments: str) -> type[Guard]:
     return type("Asks", (Guard,), {"staged_command": command})
 
 
-_STRICT = ("--no-renames", "--no-relative", "--ignore-submodules=none")
+_STRICT = ("--no-renames", "--ignore-submodules=none")
 
 
 class _Statuses(Guard):
@@ -225,7 +225,6 @@ class _Statuses(Guard):
         "--cached",
         "--name-status",
         "--find-renames",
-        "--no-relative",
         "--ignore-submodules=none",
         "-z",
     )
@@ -538,7 +537,7 @@ MUTANTS: list[type[Mutant]] = [
     _mutant("ignores-modes", "OWN-006", _KINDS, _PASSED,
             "A file whose content is the same is left out.", _IgnoresModes),
     _mutant("ignores-submodules", "OWN-006", _KINDS, _PASSED,
-            "Git's settings may hide submodules.", _asks("--no-renames", "--no-relative")),
+            "Git's settings may hide submodules.", _asks("--no-renames")),
     _mutant("asks-in-the-directory", "OWN-006", _KINDS, _PASSED,
             "Git's settings may hide what is outside the directory that it is asked from.", _AsksInTheGivenDirectory),
     _mutant("forgets-the-index-of-the-hook", "OWN-006", _INDEX, _PASSED,

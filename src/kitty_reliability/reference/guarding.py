@@ -64,7 +64,6 @@ class Guard:
         "--cached",
         "--name-only",
         "--no-renames",
-        "--no-relative",
         "--ignore-submodules=none",
         "-z",
     )
