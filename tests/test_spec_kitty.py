@@ -262,7 +262,19 @@ def test_the_environment_is_private(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_hello_and_open(bench: Bench) -> None:
     session = bench.printing()
     assert session.greeting.version == "9.8.7"
-    does = {"write", "snapshot", "start", "surface", "commit", "merge_logs", "prompt", "diff", "signoff", "sync"}
+    does = {
+        "write",
+        "snapshot",
+        "start",
+        "surface",
+        "commit",
+        "merge_logs",
+        "prompt",
+        "diff",
+        "signoff",
+        "sync",
+        "guard",
+    }
     assert session.greeting.capabilities == does
     opened = session.ask(Open(root=str(bench.root), mission="demo"))
     assert opened.value["mission_id"] is None
