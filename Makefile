@@ -53,6 +53,7 @@ certificate: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/signatures.py
+	$(BIN)/python docs/clause_map.py
 
 picture: $(READY)
 	$(BIN)/python docs/picture.py
