@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
@@ -20,6 +20,7 @@ from kitty_reliability.observe.rows import LogMark
 from pytest_kitty.scenarios import Finding, inconclusive
 
 from .crowd import Asked, crowd, pace, scaled, send, wait_for
+from .ladder import Delay, delayed
 from .lane_table import edges, legal_targets, satisfied
 from .linearizability import Operation, Undecided, unexplained
 from .world import World, Worlds, another_process, told
@@ -310,13 +311,31 @@ def _patient(world: World, name: str) -> Iterator[Implementation]:
 def _interrupted(world: World, seconds: float) -> Iterator[tuple[Implementation, Future[Outcome], LogMark]]:
     """Let a session claim WP01 on a disk that makes each write wait for ``seconds``: the block begins in the middle."""
     fault = _slow(world, 0, seconds)
+    with _claiming(world, fault, fault.environment()) as interrupted:
+        if fault.acted:
+            yield interrupted
+            return
+    # The disk is slow for Python alone. WP01 is claimed, and is given back.
+    back = world.transition("WP01", "planned", force=True, reason="the scenario wants it")
+    if not world.answered(back).ok:
+        inconclusive("the slow disk took no effect in this implementation: it cannot be met in the middle")
+    delay = delayed(world, seconds)
+    with _claiming(world, delay, {}, delay.wrapper) as interrupted:
+        if not delay.acted:
+            inconclusive("its calls on the log were not delayed: it cannot be met in the middle")
+        yield interrupted
+
+
+@contextmanager
+def _claiming(
+    world: World, fault: DiskFault | Delay, environment: Mapping[str, str], wrapper: Sequence[str] = ()
+) -> Iterator[tuple[Implementation, Future[Outcome], LogMark]]:
+    """Let a session claim WP01; the block begins when ``fault`` has acted, or the answer is there."""
     mark = world.mark()
-    with ThreadPoolExecutor(1) as pool, another_process(world, fault.environment()) as victim:
+    with ThreadPoolExecutor(1) as pool, another_process(world, environment, wrapper=wrapper) as victim:
         _ = victim.greeting
         answer = pool.submit(victim.ask, _claim(world, "WP01", "victim"))
-        wait_for(lambda: fault.acted > 0 or answer.done(), victim.deadline)
-        if not fault.acted:
-            inconclusive("the slow disk took no effect in this implementation: it cannot be met in the middle")
+        wait_for(lambda: bool(fault.acted) or answer.done(), victim.deadline)
         yield victim, answer, mark
 
 

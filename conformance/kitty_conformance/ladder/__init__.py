@@ -6,14 +6,16 @@ Each level reaches further than the one before and is named in the scenarios' pa
 
 from .points import Six, six_points
 from .size_limit import died_of_it, limited, limiter
-from .system_calls import Call, CommandFault, carrying_the_row, cut, inject, record
+from .system_calls import Call, CommandFault, Delay, carrying_the_row, cut, delayed, inject, record
 
 __all__ = [
     "Call",
     "CommandFault",
+    "Delay",
     "Six",
     "carrying_the_row",
     "cut",
+    "delayed",
     "died_of_it",
     "inject",
     "limited",

@@ -21,7 +21,18 @@ from pytest_kitty.scenarios import inconclusive
 
 from .size_limit import limiter
 
-__all__ = ["LEVEL", "Call", "CommandFault", "carrying_the_row", "cut", "inject", "missing", "record"]
+__all__ = [
+    "LEVEL",
+    "Call",
+    "CommandFault",
+    "Delay",
+    "carrying_the_row",
+    "cut",
+    "delayed",
+    "inject",
+    "missing",
+    "record",
+]
 
 LEVEL = "strace"
 
@@ -55,12 +66,14 @@ _WRITTEN = re.compile(r", (\d+)(?:, \w+)?\) += (-?\d+)")
 class Call:
     """One system call on a file of the mission.
 
-    ``number``: the how-manieth of this name in its thread, as strace counts. ``paths``: what it is on; a rename's source
-    and target. ``main``: whether the command's first thread made it. ``size``: bytes that were written, None for others.
+    ``number``: the how-manieth of this name in its thread, as strace counts. ``there``: the how-manieth of those on the
+    path that it has in every run, 0 when it has none. ``paths``: what it is on; a rename's source and target. ``main``:
+    whether the command's first thread made it. ``size``: bytes that were written, None for others.
     """
 
     name: str
     number: int
+    there: int
     paths: tuple[str, ...]
     main: bool
     size: int | None
@@ -108,10 +121,12 @@ def inject(world: World, request: Transition, call: Call, fault: str) -> Command
     Arguments:
         fault: ``signal=KILL`` (before the call), ``error=ENOSPC``, or ``retval=N``: N bytes are claimed, none is written.
     """
-    words = ["-e", f"inject={call.name}:{fault}:when={call.number}"]
+    words = ["-e", f"inject={call.name}:{fault}:when={call.there or call.number}"]
+    if path := _stable(world, call.paths):
+        # Whatever else a program writes, to wake its own threads for one, may differ from run to run.
+        words += ["-P", path]
     if not call.main:
-        # Every thread counts its own calls; only those on a path that is known beforehand can be told apart.
-        words += ["-f", "-P", _stable(world, call)]
+        words.append("-f")
     done, lines = _trace(world, request, words)
     if fault == "signal=KILL":
         struck = any("killed by SIGKILL" in line for line in lines) and _same(world, call, _unfinished(lines))
@@ -141,6 +156,31 @@ def cut(world: World, request: Transition, written: int) -> Outcome | None:
     if not any("killed by SIGKILL" in line for line in lines):
         return None
     return Outcome(OutcomeKind.CRASHED, {"message": f"killed with {written} bytes written; {done.status}"})
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A disk on which everything that changes the log waits first, for a program in any language."""
+
+    wrapper: Sequence[str]
+    marker: Path
+
+    @property
+    def acted(self) -> bool:
+        """Whether the program has met it."""
+        return self.marker.is_file() and self.marker.stat().st_size > 0
+
+
+def delayed(world: World, seconds: float) -> Delay:
+    """Return what starts a program so that each of its calls that changes the log waits for ``seconds`` first.
+
+    Inconclusive when there is no strace.
+    """
+    _require()
+    marker = world.worlds.base / f"delay-{world.rng.randrange(10**9)}"
+    calls = ",".join(_CALLS)
+    words = ["strace", "-f", "-qqq", "-o", str(marker), "-P", os.path.realpath(world.log), "-e", f"trace={calls}"]
+    return Delay([*words, "-e", f"inject={calls}:delay_enter={int(seconds * 10**6)}", "--"], marker)
 
 
 # --- inside
@@ -187,7 +227,7 @@ def _trace(
 
 
 def _calls(world: World, lines: Iterable[str]) -> list[Call]:
-    counts: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
     calls: list[Call] = []
     first = ""
     for line in lines:
@@ -198,10 +238,13 @@ def _calls(world: World, lines: Iterable[str]) -> list[Call]:
         first = first or thread  # the command's own execve
         counts[thread, name] += 1
         paths = _paths(name, rest)
+        if stable := _stable(world, paths):
+            counts[thread, name, stable] += 1
         if any(_ours(world, path) for path in paths):
             written = _WRITTEN.search(rest)
             size = int(written[2]) if written and "write" in name else None
-            calls.append(Call(name, counts[thread, name], paths, thread == first, size))
+            there = counts[thread, name, stable]
+            calls.append(Call(name, counts[thread, name], there, paths, thread == first, size))
     return calls
 
 
@@ -216,11 +259,11 @@ def _ours(world: World, path: str) -> bool:
     return Path(path).is_relative_to(os.path.realpath(world.mission.directory))
 
 
-def _stable(world: World, call: Call) -> str:
-    """Return a path of ``call`` that it has in every run."""
+def _stable(world: World, paths: Iterable[str]) -> str:
+    """Return one of ``paths`` that a call has in every run, by its name; empty when there is none."""
     known = [os.path.realpath(path) for path in (world.log, world.mission.paths.snapshot, world.mission.directory)]
-    names = {os.path.basename(path) for path in call.paths}  # noqa: PTH119
-    return next((path for path in known if os.path.basename(path) in names), known[0])  # noqa: PTH119
+    names = {os.path.basename(path) for path in paths}  # noqa: PTH119
+    return next((path for path in known if os.path.basename(path) in names), "")  # noqa: PTH119
 
 
 def _unfinished(lines: Sequence[str]) -> str:
