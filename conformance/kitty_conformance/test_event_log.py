@@ -276,6 +276,7 @@ _SPELLINGS = {
     "a negative offset": ("2020-03-09T06:30:00-05:00", "2020-03-09T12:00:00.000001+00:00"),
     "Z after plain": ("2020-03-09T12:00:00+00:00", "2020-03-09T12:00:01Z"),
     "fractions of one second": ("2020-03-09T12:00:00.100000+00:00", "2020-03-09T12:00:00.900000+00:00"),
+    "microseconds of one millisecond": ("2020-03-09T12:00:00.000001+00:00", "2020-03-09T12:00:00.000002+00:00"),
     "the day before, by its date": ("2020-03-10T01:00:00+14:00", "2020-03-09T12:00:00+00:00"),
 }
 
@@ -346,7 +347,7 @@ def test_other_rows_survive_a_transition(worlds: Worlds) -> None:
     worlds.needs(Capability.WRITE)
     world = worlds({"WP01": "planned"})
     _mixed(world)
-    world.mission.log.lane("WP01", "claimed", an_unknown_key={"kept": True})
+    world.mission.log.lane("WP01", "claimed", an_unknown_key={"kept": True, "large": 2**53 + 1})
     mark = world.mark()
     world.moved(mark, world.transition("WP01", "in_progress", workspace_context="worktree:a"), "WP01", "in_progress")
 

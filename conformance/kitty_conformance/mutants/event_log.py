@@ -10,7 +10,8 @@ from typing import Any
 
 from kitty_reliability.formats import row_shapes
 from kitty_reliability.formats.diagnostics import DiagnosticError
-from kitty_reliability.formats.events import LaneRow, Row, recover_rows
+from kitty_reliability.formats.events import LaneRow, Row, encode_row, recover_rows
+from kitty_reliability.formats.instants import instant
 from kitty_reliability.formats.mission import Meta, MissionPaths
 from kitty_reliability.formats.snapshot import Snapshot
 from kitty_reliability.reference.files import replace_file
@@ -58,6 +59,11 @@ class _OffsetsIgnored(Reducer):
         return datetime.fromisoformat(row.data["at"]).replace(tzinfo=None), row.data["event_id"]
 
 
+class _Milliseconds(Reducer):
+    def _order(self, row: Any) -> Any:
+        return instant(row.data["at"]) // 1_000_000, row.data["event_id"]
+
+
 class _CountsTwice(Reducer):
     def _is_repetition(self, row: Row) -> bool:
         super()._is_repetition(row)
@@ -85,6 +91,14 @@ class _DropsOtherRows(Workflow):
         super()._commit(store, meta, *rows)
         lines = store.paths.log.read_bytes().splitlines(keepends=True)
         store.paths.log.write_bytes(b"".join(line for line in lines if b'"to_lane"' in line))
+
+
+class _RewritesThroughDoubles(Workflow):
+    def _commit(self, store: LogStore, meta: Meta, *rows: dict[str, Any]) -> None:
+        super()._commit(store, meta, *rows)
+        lines = store.paths.log.read_bytes().splitlines()
+        read = [json.loads(line, parse_int=lambda digits: int(float(digits))) for line in lines]
+        store.paths.log.write_bytes(b"".join(encode_row(row) for row in read))
 
 
 class _SkipsCorruptLines(LogStore):
@@ -247,6 +261,11 @@ MUTANTS: list[type[Mutant]] = [
         mistake="Timestamps are compared without their offsets from UTC.",
     ),
     mutant(
+        "milliseconds", clause="LOG-005", scenario="test_rows_are_ordered_by_instant",
+        finding="lane-disagrees", reducer=_Milliseconds,
+        mistake="Of two instants in one millisecond, all that the clock of the language knows, the higher event id wins.",
+    ),
+    mutant(
         "unknown-kinds-skipped", clause="LOG-006", scenario="test_an_unknown_kind_is_an_error",
         finding="damage-accepted", store=_SkipsUnknownKinds,
         mistake="A row of unknown kind is skipped without a word.",
@@ -255,6 +274,11 @@ MUTANTS: list[type[Mutant]] = [
         "other-rows-dropped", clause="LOG-006", scenario="test_other_rows_survive_a_transition",
         finding="prefix-rewritten", workflow=_DropsOtherRows,
         mistake="A rewrite keeps the lane rows and loses every other (#2376).",
+    ),
+    mutant(
+        "rewrites-through-doubles", clause="LOG-006", scenario="test_other_rows_survive_a_transition",
+        finding="prefix-rewritten", workflow=_RewritesThroughDoubles,
+        mistake="A rewrite rounds large integers, as languages do that know no others than doubles.",
     ),
     mutant(
         "corrupt-lines-skipped", clause="LOG-007", scenario="test_a_corrupt_line_is_named",
