@@ -127,7 +127,9 @@ class _Session:
             if extra is None:
                 return self._broken(OutcomeKind.CRASHED, "the program ended between two operations")
             return self._broken(OutcomeKind.GARBLED, "a line that nobody asked for", extra)
-        line = json.dumps({"id": number, **request.model_dump(mode="json")}) + "\n"
+        # Whoever has no reader of JSON finds at the beginning what is asked.
+        first = {"id": number, "operation": request.operation}
+        line = json.dumps({**first, **request.model_dump(mode="json")}) + "\n"
         self._send(line.encode("ascii"))
         try:
             reply = self._lines.get(timeout=seconds)

@@ -369,7 +369,7 @@ class OpenAnswer(_Value):
     mission_slug: str
     mission_id: str | None = None
     status_events_path: str
-    #: The file that writers of this mission lock, when they do it with the system's advisory locks.
+    #: The file that writers of this mission lock, with the system's advisory locks or by making it.
     lock_path: str | None = None
     #: The file that is locked by whoever syncs, when that is done with the system's advisory locks (SYN-001).
     sync_lock_path: str | None = None
