@@ -41,19 +41,19 @@ function holderOf(file) {
 
 const isGone = (holder) => Number.isSafeInteger(holder?.pid) && startOf(holder.pid) !== holder.started;
 
-/** Make `file` ours, if it is not there; say whether that came about. */
-function made(file) {
-  const token = crypto.randomUUID();
+/** Make `file` ours, if it is not there, with a token that no other lock has; say whether that came about. */
+function made(file, token = crypto.randomUUID()) {
   const draft = `${file}.${token}.new`;
-  fs.writeFileSync(draft, JSON.stringify({ ...own, token }), { flag: "wx" });
+  if (fs.existsSync(file)) return false;
   try {
+    fs.writeFileSync(draft, JSON.stringify({ ...own, token }), { flag: "wx" });
     fs.linkSync(draft, file);
     return true;
   } catch (error) {
     if (error.code === "EEXIST") return false;
     throw error;
   } finally {
-    fs.unlinkSync(draft);
+    fs.rmSync(draft, { force: true });
   }
 }
 
@@ -69,34 +69,42 @@ function clear(file, holder) {
     return;
   }
   try {
-    if (holderOf(file)?.token === holder.token) fs.unlinkSync(file);
+    drop(file, holder.token);
   } finally {
     fs.unlinkSync(turn);
   }
 }
 
+/** Remove `file` if it is still the lock with `token`. */
+function drop(file, token) {
+  if (holderOf(file)?.token === token) fs.unlinkSync(file);
+}
+
+/** Take the lock, and return its token. */
 function take(mission) {
+  const token = crypto.randomUUID();
   const folder = path.dirname(mission.lock);
   fs.mkdirSync(folder, { recursive: true });
   if (fs.realpathSync(folder) !== folder) throw new Problem("MISSION_OUTSIDE", "the folder of the locks is behind a link");
   const until = performance.now() + SECONDS * 1000;
-  while (!made(mission.lock)) {
+  while (!made(mission.lock, token)) {
     const holder = holderOf(mission.lock);
-    if (isGone(holder)) {
-      clear(mission.lock, holder);
-    } else if (performance.now() > until) {
+    if (isGone(holder)) clear(mission.lock, holder);
+    if (performance.now() > until) {
       const who = holder?.pid ? `process ${holder.pid}` : "something that left no name";
-      throw new Problem("LOCK_BUSY", `the lock ${path.basename(mission.lock)} was held by ${who} for ${SECONDS} s`, { lock_path: mission.lock });
-    } else {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS * (1 + Math.random()));
+      const text = `the lock ${path.basename(mission.lock)} was held by ${who} for ${SECONDS} s`;
+      throw new Problem("LOCK_BUSY", text, { lock_path: mission.lock });
     }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS * (1 + Math.random()));
   }
+  return token;
 }
 
 /** Return what `work` returns; nobody else writes this mission meanwhile. Throws Problem after `SECONDS` in vain. */
 export function locked(mission, work) {
+  let token;
   try {
-    take(mission);
+    token = take(mission);
   } catch (error) {
     if (error instanceof Problem) throw error;
     throw new Problem("WRITE_FAILED", `the lock cannot be taken: ${error.code ?? error.message}`);
@@ -104,6 +112,6 @@ export function locked(mission, work) {
   try {
     return work();
   } finally {
-    fs.unlinkSync(mission.lock);
+    drop(mission.lock, token);
   }
 }

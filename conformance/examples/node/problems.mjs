@@ -1,7 +1,6 @@
 // Everything that can go wrong, with the outcome it is, the clause behind it and what to do about it.
 
 const CODES = {
-  BAD_REQUEST: ["refused", "STA-007", "ask with the keys that docs/protocol.md names"],
   MISSION_UNKNOWN: ["refused", "STA-007", "name a directory below kitty-specs that has a meta.json"],
   MISSION_OUTSIDE: ["refused", "SEC-003", "put the mission's files where the links lead from"],
   COORDINATION_MISSING: ["refused", "STA-005", "check the coordination branch out again with git worktree add"],

@@ -29,7 +29,7 @@ export function bytesOf(mission) {
 export function understand(mission, bytes) {
   const same = known.file === mission.log && bytes.subarray(0, known.bytes.length).equals(known.bytes);
   const before = same ? known : { bytes: NOTHING, rows: [], lines: 1 };
-  const whole = bytes.subarray(0, Math.max(lastLineOf(bytes), before.bytes.length));
+  const whole = bytes.subarray(0, lastLineOf(bytes));
   const added = readRows(whole, before.bytes.length, before.lines);
   const rows = [...before.rows, ...added.rows];
   if (!added.problems.length) known = { file: mission.log, bytes: whole, rows, lines: added.lines };
