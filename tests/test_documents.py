@@ -119,7 +119,16 @@ def test_every_fixture_is_in_the_index() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/profiles.md", "docs/reference.md", *PAGES]
+    "document",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/protocol.md",
+        "docs/profiles.md",
+        "docs/reference.md",
+        "docs/first-adapter.md",
+        *PAGES,
+    ],
 )
 def test_every_link_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
-from . import known_command
+from . import known_command, new_adapter
 from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
@@ -310,6 +310,7 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("of", nargs="?", choices=["protocol", "report"], default="protocol")
     report_commands.register(commands)
     known_command.register(commands)
+    new_adapter.register(commands)
     command = commands.add_parser("run", help="run the suite", description="Run the suite and print the clause table.")
     command.add_argument(
         "implementation",

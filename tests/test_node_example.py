@@ -1,0 +1,49 @@
+"""The second implementation: the example for Node keeps what it claims. Here a part of it; ``make conformance`` asks all."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ADAPTER = Path("conformance", "examples", "node", "adapter.mjs")
+#: Clauses whose scenarios start few processes.
+CLAUSES = ("STA-009", "LOG-005", "LOG-009", "SEC-004")
+
+
+def _lacking() -> str | None:
+    node = shutil.which("node")
+    if node is None:
+        return "node is not installed"
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)", version)
+    return None if found and int(found[1]) >= 20 else f"node 20 or later is needed, this is {version.strip() or 'none'}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the example is for POSIX")
+def test_the_example_for_node_keeps_what_it_claims() -> None:
+    if lacking := _lacking():
+        pytest.skip(lacking)
+    clauses = [word for clause in CLAUSES for word in ("--clause", clause)]
+    done = subprocess.run(
+        [sys.executable, "-m", "kitty_conformance.command", "run", f"exec:node {ADAPTER.as_posix()}", *clauses],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    held = re.findall(r"^([A-Z]{3}-\d{3}) +holds", done.stdout, re.MULTILINE)
+    assert (done.returncode, sorted(held)) == (0, sorted(CLAUSES)), done.stdout + done.stderr
+
+
+def test_the_readme_of_the_example_names_every_module() -> None:
+    folder = (ROOT / ADAPTER).parent
+    named = set(re.findall(r"`(\w+\.mjs)`", (folder / "README.md").read_text(encoding="utf-8")))
+    assert named == {path.name for path in folder.glob("*.mjs")}
