@@ -230,6 +230,23 @@ def test_the_mission_is_that_of_the_main_checkout(built: RepositoryMission) -> N
     assert repo.git("show", f"{found['commit']}:{plan}") == "plan\n"
 
 
+def test_the_mission_is_that_of_the_target_where_something_else_is_checked_out(built: RepositoryMission) -> None:
+    repo, directory = built.repository, f"kitty-specs/{built.slug}"
+    repo.commit("Begin", files={f"{directory}/plan.md": "1\n"})
+    repo.git("branch", "side")
+    repo.commit("Plan", files={f"{directory}/plan.md": "2\n"})
+    repo.git("checkout", "--quiet", "side")
+    repo.commit("Research", files={f"{directory}/research.md": "1\n"})
+    found = made(built)
+    assert found["files"] == [f"{directory}/plan.md", f"{directory}/research.md"]
+    assert repo.git("show", f"{found['commit']}:{directory}/plan.md") == "2\n"
+    repo.git("branch", "--delete", "--force", found["branch"])
+    repo.commit("Plan", files={f"{directory}/plan.md": "3\n"})
+    code, message = refused(built)
+    assert code == "FOCUSED_BRANCH_CONFLICT"
+    assert "main and the checkout differ" in message
+
+
 def test_log_and_snapshot_are_those_of_the_coordination_branch(repo: Repository) -> None:
     built = repo.mission({"WP01": "planned"}, topology="lanes_with_coord")
     built.log.lane("WP01", "claimed")

@@ -1,6 +1,6 @@
 """A branch on the remote's tip that holds a mission's own changes and nothing else (clause MSP-004). PYTEST_DONT_REWRITE
 
-The mission's own are the files of its directory, as the main checkout's branch has them, and the files that its work
+The mission's own are the files of its directory, as the main checkout's branch and the target have them, and the files that its work
 packages own, as the target, the mission's branch or a lane's has them; when no work package owns any, what the commits of
 these branches changed that the target does not have. Files are taken whole: where the remote changed one of them as well,
 nothing is made, for the text of a log that two sides wrote is not to be merged by lines.
@@ -124,13 +124,22 @@ class Focused:
         own = f"{MISSIONS_DIRECTORY}/{self.paths.slug}/"
         state = {self.paths.log.name, self.paths.snapshot.name} if self.paths.state else set()
         state = {own + name for name in state}
-        head = self.git("rev-parse", "--verify", "HEAD").strip()
-        found = self.only(head, tip, lambda path: path.startswith(own) and path not in state)
+        found = self.directory(target, tip, lambda path: path.startswith(own) and path not in state)
         if self.paths.state:
             checked_out = Git(self.paths.state.parent.parent)("rev-parse", "--verify", "HEAD").strip()
             found |= self.only(checked_out, tip, state.__contains__)
         code, left_out = self.code(target, tip)
         return self.against(found | code, tip), left_out
+
+    def directory(self, target: Branch, tip: str, owns: Callable[[str], bool]) -> dict[str, tuple[str, Entry]]:
+        """Return the files of the mission's directory, as the main checkout's branch and the target have them."""
+        both = {"the checkout": self.git("rev-parse", "--verify", "HEAD").strip(), target.name: target.commit}
+        tips = self.git("merge-base", "--independent", *both.values()).split()
+        found: dict[str, dict[str, tuple[str, Entry]]] = {}
+        for name, commit in both.items():
+            for path, version in self.only(commit, tip, owns).items() if commit in tips else ():
+                found.setdefault(path, {})[name] = version
+        return {path: self.latest(path, several, both) for path, several in found.items()}
 
     def only(self, commit: str, tip: str, owns: Callable[[str], bool]) -> dict[str, tuple[str, Entry]]:
         """Return the files that ``commit`` changed since it left ``tip``, each with the base that it left at."""
