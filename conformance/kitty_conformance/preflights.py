@@ -16,16 +16,19 @@ from pytest_kitty.scenarios import Finding
 
 from .world import World, Worlds
 
-__all__ = ["Scene", "destroys", "scene", "texts"]
+__all__ = ["DESTROYS", "FETCHES", "Scene", "advises", "scene", "texts"]
 
 #: A file of a tree, as git lists it: mode and blob; None when it goes.
 Files = Mapping[str, tuple[str, str] | None]
 
-_DESTROYS: Final = re.compile(
+#: What throws work away.
+DESTROYS: Final = re.compile(
     r"\breset\b.*--(hard|merge|keep)|\bpush\b.*(--force|--mirror|--delete|\s-[a-zA-Z]*f|\s\+\S)|\bforce[- ]push|\bgit\b.*\bclean\b"
     r"|\bhard[- ]reset|\bcheckout\b.*(\s-f\b|--force|\s\.\s*$)|\bbranch\b.*\s-[DfM]\b|\bstash (drop|clear)",
     re.IGNORECASE,
 )
+#: What fetches. That there is nothing to fetch is no such advice.
+FETCHES: Final = re.compile(r"\bgit\b.*\b(fetch|pull)\b|\bfetch (it|the|origin)\b", re.IGNORECASE)
 #: Advice against something is no advice to do it.
 _AGAINST: Final = re.compile(r"\b(no|not|never|avoid|without|instead of|don't)\b", re.IGNORECASE)
 
@@ -73,12 +76,17 @@ class Scene:
         """Judge that a target in sync is neither blocked nor anything else: the positive control."""
         __tracebackhide__ = True
         answer = self.stands("in_sync", 0, 0, publish=publish)
-        self.world.check(not answer["blocked"], Finding.SAFE_BLOCKED, "a target that is in sync is blocked")
+        self.lets(answer, "the target is in sync")
 
     def blocks(self, answer: Mapping[str, Any], what: str) -> None:
         """Judge that an answer blocks."""
         __tracebackhide__ = True
         self.world.check(answer["blocked"], Finding.UNSAFE_PASSED, f"{what}, and it is not blocked: {dict(answer)}")
+
+    def lets(self, answer: Mapping[str, Any], what: str) -> None:
+        """Judge that an answer does not block."""
+        __tracebackhide__ = True
+        self.world.check(not answer["blocked"], Finding.SAFE_BLOCKED, f"{what}, and it is blocked: {dict(answer)}")
 
     # --- the repository
 
@@ -203,9 +211,9 @@ def texts(value: Any) -> list[str]:
     return [text for item in items for text in texts(item)]
 
 
-def destroys(text: str) -> str | None:
-    """Return the sentence that advises to throw work away; None when there is none."""
+def advises(text: str, what: re.Pattern[str]) -> str | None:
+    """Return the sentence that advises to do what ``what`` finds; None when there is none."""
     for sentence in re.split(r"[\n;]|(?<=[.!?])\s", text):
-        if _DESTROYS.search(sentence) and not _AGAINST.search(sentence):
+        if what.search(sentence) and not _AGAINST.search(sentence):
             return sentence.strip()
     return None

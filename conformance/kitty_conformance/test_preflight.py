@@ -25,7 +25,7 @@ from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.tree import mark_tree
 from pytest_kitty.scenarios import Finding, inconclusive
 
-from .preflights import Files, Scene, destroys, scene, texts
+from .preflights import DESTROYS, FETCHES, Files, Scene, advises, scene, texts
 from .world import Worlds
 
 _KEYS: Final = ("diagnostic_code", "branch_or_work_package", "violated_invariant", "remediation")
@@ -36,17 +36,19 @@ _KEYS: Final = ("diagnostic_code", "branch_or_work_package", "violated_invariant
 
 @pytest.mark.kitty_clause("MSP-001")
 def test_a_diverged_target_blocks(worlds: Worlds) -> None:
-    """Both sides went on. A profile may let a merge go on, never a publication."""
+    """Both sides went on. A profile may let a merge go on, never a publication; what is ahead is there to be published."""
     made = scene(worlds)
     made.passes()
     made.passes(publish=True)
+    made.made.diverge(ahead=2)
+    made.lets(made.stands("ahead", 2, 0, publish=True), "the target is ahead, and is to be published")
     made.made.diverge(ahead=3, behind=2)
     made.blocks(made.stands("diverged", publish=True), "the target has diverged, and is to be published")
     merge = made.stands("diverged")
     if made.world.profile.apart_blocks_merge:
         made.blocks(merge, "the target has diverged, and is to be merged into")
     else:
-        made.world.check(not merge["blocked"], Finding.SAFE_BLOCKED, "nothing is published, and the merge is blocked")
+        made.lets(merge, "the target has diverged, and nothing is published")
 
 
 @pytest.mark.kitty_clause("MSP-001")
@@ -109,7 +111,8 @@ def test_no_upstream_and_no_branch_are_states_of_their_own(worlds: Worlds) -> No
     made.git("branch", "--unset-upstream")
     for publish in (False, True):
         answer = made.stands("no_tracking_branch", publish=publish)
-        fetched = [text for text in texts(answer["findings"]) if re.search(r"\bfetch\b", text)]
+        made.lets(answer, "there is no remote to differ from")
+        fetched = [text for text in texts(answer["findings"]) if advises(text, FETCHES)]
         made.world.check(not fetched, Finding.ADVICE_FAILS, f"a local branch, and it is to be fetched: {fetched[:1]}")
     tip, branch = made.git("rev-parse", "HEAD"), made.made.branch
     made.made.drop_branch()
@@ -145,13 +148,17 @@ def test_a_block_says_what_it_is_about(worlds: Worlds, what: str) -> None:
 
 @pytest.mark.kitty_clause("MSP-003")
 def test_the_command_names_them_to_people(worlds: Worlds) -> None:
-    """As text: the four fields, the target, and the branch for a pull request."""
+    """As text: the code, the target, the invariant and the remedy, by name or as the answer has them."""
     made = scene(worlds)
     made.passes(publish=True)
     made.made.diverge(ahead=2, behind=1)
+    answer = made.answer(publish=True)
     done = made.world.run(made.request(publish=True), form="text")
-    said = (done.stdout + done.stderr).decode("utf-8", "replace")
-    missing = [word for word in (*_KEYS, made.made.branch) if word not in said]
+    said = " ".join((done.stdout + done.stderr).decode("utf-8", "replace").split())
+    words = {key: {key, *(text for finding in answer["findings"] for text in texts(finding.get(key)))} for key in _KEYS}
+    # Lines may be broken anywhere.
+    missing = [key for key in _KEYS if not any(" ".join(word.split()) in said for word in words[key])]
+    missing += [] if made.made.branch in said else [made.made.branch]
     made.world.check(
         not missing, Finding.WRONG_DIAGNOSTIC, f"the text does not name {', '.join(missing)}: {said[:400]}"
     )
@@ -249,7 +256,8 @@ def test_its_name_is_one_and_valid(worlds: Worlds) -> None:
     shutil.copytree(made.made.root, copy, symlinks=True)
     elsewhere = made.world.ask(Preflight(root=str(copy), mission=made.slug, publish=True))
     answers = [made.answer(publish=True), made.answer(), made.world.accepted(elsewhere, "a copy of the repository")]
-    names = {name, *(answer["focused_branch"] for answer in answers)}
+    # Where nothing is blocked, none need be named.
+    names = {name, *(answer["focused_branch"] for answer in answers if answer["blocked"] or answer["focused_branch"])}
     made.world.check(len(names) == 1, Finding.NAME_VARIES, f"the branch has several names: {sorted(map(str, names))}")
     try:
         made.git("check-ref-format", f"refs/heads/{name}")
@@ -283,7 +291,8 @@ def test_a_branch_of_its_name_is_not_overwritten(worlds: Worlds) -> None:
     made.remote_commit({"src/remote.txt": b"remote\n"})
     answer = made.answer(publish=True)
     commit = made.made_by(answer)
-    theirs = made.git("commit-tree", f"{commit}^{{tree}}", "-p", commit, "-m", "Work of somebody")
+    # It holds more than the mission, so that nobody can take it for the one.
+    theirs = made.git("commit-tree", "HEAD^{tree}", "-p", commit, "-m", "Work of somebody")
     made.git("update-ref", f"refs/heads/{answer['focused_branch']}", theirs)
     well, _ = made.run_all(answer)
     now = made.focused(answer)
@@ -339,7 +348,7 @@ def test_no_advice_throws_work_away(worlds: Worlds, what: str) -> None:
     made.blocks(answer, f"the target is {what}")
     done = made.world.run(made.request(publish=True), form="text")
     for text in [*texts(answer), (done.stdout + done.stderr).decode("utf-8", "replace")]:
-        sentence = destroys(text)
+        sentence = advises(text, DESTROYS)
         made.world.check(sentence is None, Finding.ADVICE_DESTROYS, f"it advises: {sentence}")
 
 

@@ -45,6 +45,16 @@ class _Everything(Preflight):
         return True
 
 
+class _Ahead(Preflight):
+    def blocks(self, state: str, *, publish: bool) -> bool:
+        return state == "ahead" or super().blocks(state, publish=publish)
+
+
+class _Untracked(Preflight):
+    def blocks(self, state: str, *, publish: bool) -> bool:
+        return state == "no_tracking_branch" or super().blocks(state, publish=publish)
+
+
 # --- states and counts
 
 
@@ -458,6 +468,8 @@ MUTANTS: list[type[Mutant]] = [
                "A merge into a diverged target is not blocked, which leads to #953.", _OnlyPublished),
     _preflight("preflight-blocks-everything", "MSP-001", "test_a_diverged_target_blocks", "safe-blocked",
                "Nothing ever passes.", _Everything),
+    _preflight("preflight-blocks-what-is-ahead", "MSP-001", "test_a_diverged_target_blocks", "safe-blocked",
+               "What has commits to be published may not be published (first version of #953).", _Ahead),
     mutant("preflight-exits-with-0", clause="MSP-001", scenario="test_the_command_says_so_with_its_exit_status",
            finding=_PASSED, mistake="The command ends with 0 also when it blocks.", adapter=_Succeeds),
     _preflight("preflight-ahead-is-diverged", "MSP-002", _COUNTS, _STATE,
@@ -473,6 +485,9 @@ MUTANTS: list[type[Mutant]] = [
                _STATE, "Git is asked by short names, and takes the tag.", _ShortNames),
     _preflight("preflight-missing-is-untracked", "MSP-002", "test_no_upstream_and_no_branch_are_states_of_their_own",
                _STATE, "A branch that is not there is told as one without an upstream.", _MissingIsUntracked),
+    _preflight("preflight-blocks-what-tracks-nothing", "MSP-002",
+               "test_no_upstream_and_no_branch_are_states_of_their_own", "safe-blocked",
+               "A local branch is blocked for lack of a remote.", _Untracked),
     _preflight("preflight-fetches-a-local-branch", "MSP-002", "test_no_upstream_and_no_branch_are_states_of_their_own",
                "advice-fails", "A branch that tracks nothing is to be fetched (#1706).", _AlwaysFetch),
     _preflight("preflight-names-no-branch", "MSP-003", "test_a_block_says_what_it_is_about", "wrong-diagnostic",
