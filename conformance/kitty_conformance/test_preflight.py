@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -176,6 +177,8 @@ def _work(made: Scene) -> dict[str, Any]:
         # Names that begin as the mission's do.
         f"{made.directory}-more/plan.md": "others\n",
         f"kitty-specs/{word}/meta.json": "{}\n",
+        # A glob of WP02 means it, and it is another mission's all the same.
+        f"kitty-specs/{word}/wp02.txt": "others\n",
         "src/wp010/others.py": "others\n",
         "README.md": f"{word}\n",
     }
@@ -185,23 +188,29 @@ def _work(made: Scene) -> dict[str, Any]:
         f"{made.directory}/notes on größe.md": f"{word}\n",
         "src/wp01/deep/er/new.py": f"{word}\n",
         f"src/wp01/{word}.bin": b"\0\r\n\xff",
+        "docs/wp02.txt": f"{word}\n",
     }
     repo.commit("Go on", files=own)
+    with suppress(OSError):
+        (root / "src/wp01/link").symlink_to("tool.sh")
+        (root / "src/wp01/link").replace(root / "src/wp01/kind.py")
     (root / "src/wp01/old.py").unlink()
     (root / "src/wp01/tool.sh").chmod(0o755)
     repo.commit("Go on, and work of others", files={"src/other/again.py": f"{word}\n"})
     changed = made.differing(before, made.git("rev-parse", "HEAD"))
-    mine = {path: entry for path, entry in changed.items() if path.startswith((f"{made.directory}/", "src/wp01/"))}
-    assert len(mine) == len(own) + 2
+    starts = (f"{made.directory}/", "src/wp01/", "docs/")
+    mine = {path: entry for path, entry in changed.items() if path.startswith(starts)}
+    assert len(mine) == len(own) + (3 if "src/wp01/kind.py" in mine else 2)
     return mine
 
 
 def _begin(worlds: Worlds, **options: Any) -> Scene:
-    """Build a mission that the remote has, with two files that it will change."""
-    made = scene(worlds, {"WP01": WorkPackage("approved", owned_files=["src/wp01/**"])}, **options)
-    made.made.commit(
-        "Begin", files={"src/wp01/old.py": "old\n", "src/wp01/tool.sh": "#!/bin/sh\n", "src/wp010/o": "o\n"}
-    )
+    """Build a mission that the remote has, with files that it will change."""
+    globs = {"WP01": ["src/wp01/**"], "WP02": ["**/wp02.txt"]}
+    packages = {name: WorkPackage("approved", owned_files=owned) for name, owned in globs.items()}
+    made = scene(worlds, packages, **options)
+    files = {"old.py": "old\n", "tool.sh": "#!/bin/sh\n", "kind.py": "kind\n", "theirs.py": "old\n"}
+    made.made.commit("Begin", files={f"src/wp01/{name}": text for name, text in files.items()} | {"src/wp010/o": "o\n"})
     made.made.diverge()
     made.passes()
     return made
@@ -220,12 +229,18 @@ def _lane_work(made: Scene) -> Files:
 @pytest.mark.parametrize("where", ["on the target", "in a lane", "on a remote that moved"])
 def test_the_branch_holds_the_mission_and_nothing_else(worlds: Worlds, where: str) -> None:
     """Mission files and others were changed on either side; what is printed is run, and run again."""
-    lanes: dict[str, Any] = {"lanes": {"lane-a": ["WP01"]}, "lane_commits": 0} if where == "in a lane" else {}
+    lanes: dict[str, Any] = {"lanes": {"lane-a": ["WP01", "WP02"]}, "lane_commits": 0} if where == "in a lane" else {}
     made = _begin(worlds, **lanes)
     expected: dict[str, Any] = _work(made)
     if lanes:
         expected |= _lane_work(made)
-    made.remote_commit({"src/remote.txt": b"remote\n"}, fetched=where != "on a remote that moved")
+    # One of the files is owned, and the mission did not touch it.
+    remote = {"src/remote.txt": b"remote\n", "src/wp01/theirs.py": b"remote\n", f"{made.directory}/remote.md": b"r\n"}
+    made.remote_commit(remote, fetched=where != "on a remote that moved")
+    if where == "on a remote that moved":
+        # What is checked out has nothing of it, and the target is another branch.
+        made.git("update-ref", "refs/heads/side", f"refs/remotes/{made.made.remote_name}/{made.made.branch}")
+        made.git("symbolic-ref", "HEAD", "refs/heads/side")
     answer = made.answer(publish=True)
     made.blocks(answer, "the target has diverged")
     commit = made.made_by(answer)
@@ -267,13 +282,26 @@ def test_its_name_is_one_and_valid(worlds: Worlds) -> None:
 
 
 @pytest.mark.kitty_clause("MSP-004")
-@pytest.mark.parametrize("where", ["of the mission's directory", "that a work package owns"])
+@pytest.mark.parametrize(
+    "where",
+    ["of the mission's directory", "that a work package owns", "that the remote removed", "that the mission removed"],
+)
 def test_a_file_that_the_remote_changed_too_stops_it(worlds: Worlds, where: str) -> None:
     """Neither side is thrown away: the commands fail, or there are none, and the file is named (#2709, #3942)."""
     made = _begin(worlds)
-    path = "src/wp01/old.py" if "owns" in where else f"{made.directory}/plan.md"
-    made.remote_commit({path: b"the remote's\n"})
+    path = f"{made.directory}/plan.md" if "directory" in where else "src/wp01/old.py"
+    if where == "that the remote removed":
+        begun = made.git("rev-parse", "HEAD")
+        (made.made.root / path).unlink()
+        made.made.commit("Remove")
+        made.git("push", "--quiet", made.made.remote_name, f"HEAD:refs/heads/{made.made.upstreams[made.made.branch]}")
+        made.git("reset", "--quiet", "--hard", begun)
+    else:
+        made.remote_commit({path: b"the remote's\n"})
     made.made.commit("Go on", files={path: "the mission's\n", "src/wp01/more.py": "more\n"})
+    if where == "that the mission removed":
+        (made.made.root / path).unlink()
+        made.made.commit("Remove")
     answer = made.answer(publish=True)
     made.blocks(answer, "the target has diverged")
     well, said = made.run_all(answer) if answer["commands"] else (False, json.dumps(answer["findings"]))

@@ -365,6 +365,49 @@ class _OnlyTheTarget(Focused):
         return {}
 
 
+class _OnlyTheCheckout(Focused):
+    def directory(self, target: Branch, tip: str, owns: Callable[[str], bool]) -> dict[str, tuple[str, Entry]]:
+        return self.only(self.git("rev-parse", "HEAD").strip(), tip, owns)
+
+
+class _OnlyTheFirst(Focused):
+    def owned(self) -> list[str]:
+        return super().owned()[:1]
+
+
+class _OwnsOtherMissions(Focused):
+    def code(self, target: Branch, tip: str) -> tuple[dict[str, tuple[str, Entry]], list[str]]:
+        found, left_out = super().code(target, tip)
+        owns = self.matcher(self.owned())
+        return found | self.only(
+            target.commit, tip, lambda path: path.startswith("kitty-specs/") and owns(path)
+        ), left_out
+
+
+class _AgainstTheTip(Focused):
+    def only(self, commit: str, tip: str, owns: Callable[[str], bool]) -> dict[str, tuple[str, Entry]]:
+        changes = self.changes(tip, commit).items()
+        return {path: (tip, after) for path, (_, after) in changes if owns(path)}
+
+
+class _Forgets(Focused):
+    """Sees no conflict where one of the sides removed the file."""
+
+    def against(self, found: Mapping[str, tuple[str, Entry]], tip: str) -> dict[str, Entry]:
+        plan = {path: entry for path, (base, entry) in found.items() if self.removed(base, tip, path, entry)}
+        rest = {path: version for path, version in found.items() if path not in plan}
+        return plan | super().against(rest, tip)
+
+    def removed(self, base: str, tip: str, path: str, ours: Entry) -> bool:
+        return not ours.mode.strip("0")
+
+
+class _ForgetsTheirs(_Forgets):
+    def removed(self, base: str, tip: str, path: str, ours: Entry) -> bool:
+        theirs = self.changes(base, tip).get(path)
+        return theirs is not None and not theirs[1].mode.strip("0")
+
+
 class _OnTheCache(Focused):
     def tip(self, branch: Branch) -> str:
         return self.preflight.commit_of(str(branch.tracking))
@@ -516,6 +559,15 @@ MUTANTS: list[type[Mutant]] = [
                "A file whose path begins as an owned directory is taken for owned.", focused=_OwnsByPrefix),
     _preflight("focused-directory-by-prefix", "MSP-004", _HOLDS, "swept-in",
                "A mission whose name begins as this one's comes along.", focused=_DirectoryByPrefix),
+    _preflight("focused-into-other-missions", "MSP-004", _HOLDS, "swept-in",
+               "A glob that means files of another mission has them.", focused=_OwnsOtherMissions),
+    _preflight("focused-against-the-tip", "MSP-004", _HOLDS, "swept-in",
+               "What the remote alone changed is taken back: the trees are compared, not the histories.",
+               focused=_AgainstTheTip),
+    _preflight("focused-of-the-checkout", "MSP-004", _HOLDS, "change-hidden",
+               "The mission is taken from what happens to be checked out, not from the target.", focused=_OnlyTheCheckout),
+    _preflight("focused-of-the-first-work-package", "MSP-004", _HOLDS, "change-hidden",
+               "Only what one work package owns is taken.", focused=_OnlyTheFirst),
     _preflight("focused-without-code", "MSP-004", _HOLDS, "change-hidden",
                "Only the mission's directory is taken.", focused=_OnlyTheDirectory),
     _preflight("focused-without-lanes", "MSP-004", _HOLDS, "change-hidden",
@@ -536,6 +588,10 @@ MUTANTS: list[type[Mutant]] = [
                "What the remote changed is overwritten (#2709, #3942).", focused=_TakesOurs),
     _preflight("focused-takes-theirs", "MSP-004", _CONFLICT, "illegal-accepted",
                "What the remote changed too is left out without a word.", focused=_TakesTheirs),
+    _preflight("focused-removes-what-the-remote-changed", "MSP-004", _CONFLICT, "illegal-accepted",
+               "A file goes that the remote changed.", focused=_Forgets),
+    _preflight("focused-brings-back-what-went", "MSP-004", _CONFLICT, "illegal-accepted",
+               "A file that the remote removed comes back.", focused=_ForgetsTheirs),
     _preflight("focused-stops-in-silence", "MSP-004", _CONFLICT, "wrong-diagnostic",
                "It stops and does not say at which file.", focused=_StopsInSilence),
     _preflight("focused-overwrites", "MSP-004", "test_a_branch_of_its_name_is_not_overwritten", "overwritten",
