@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import subprocess
 import sys
@@ -15,14 +14,15 @@ import pytest
 from kitty_reliability.build.lanes import RepositoryMission
 from kitty_reliability.build.mission import WorkPackage
 from kitty_reliability.build.repository import Repository, git_environment, repository
-from kitty_reliability.formats.profiles import SPEC_KITTY_32
+from kitty_reliability.formats.profiles import CONTRACT_320, SPEC_KITTY_32, Profile
 from kitty_reliability.implementations.protocol import Preflight
 from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.tree import mark_tree
 from kitty_reliability.reference.adapter import Reference
-from kitty_reliability.reference.focused import _pattern
+from kitty_reliability.reference.focused import Focused
 from kitty_reliability.reference.focused_name import focused_name
 from kitty_reliability.reference.git_process import GitError
+from kitty_reliability.reference.preflight import Preflight as PreflightOfOne
 
 
 @pytest.fixture
@@ -351,21 +351,13 @@ def test_where_nothing_can_be_told_nothing_is_made(built: RepositoryMission, wha
     assert repo.git("for-each-ref", "refs/heads/kitty/pr") == ""
 
 
-@pytest.mark.parametrize(
-    ("glob", "owned", "not_owned"),
-    [
-        ("src/wp01/**", ["src/wp01/a", "src/wp01/a/b"], ["src/wp01", "src/wp010/a", "x/src/wp01/a"]),
-        ("src/*.py", ["src/a.py", "src/.py"], ["src/a/b.py", "src/a.pyc"]),
-        ("**/a.py", ["a.py", "x/a.py", "x/y/a.py"], ["ba.py", "a.py/x"]),
-        ("./docs/", ["docs/a", "docs/a/b"], ["docs"]),
-        ("a?.[x]", ["ab.[x]"], ["a/.[x]", "ab.x"]),
-        ("**", ["a", "a/b"], []),
-        ("src/a**", ["src/abc"], ["src/a/b"]),
-    ],
-)
-def test_globs_are_those_of_the_contract(glob: str, owned: list[str], not_owned: list[str]) -> None:
-    matches = re.compile(_pattern(glob), re.DOTALL).fullmatch
-    assert [path for path in owned + not_owned if matches(path)] == owned
+@pytest.mark.parametrize("profile", [CONTRACT_320, SPEC_KITTY_32], ids=lambda profile: profile.name)
+def test_globs_are_those_of_the_guard(repo: Repository, profile: Profile) -> None:
+    built = repo.mission({"WP01": WorkPackage("approved", owned_files=["src/*.py", "docs"])}, topology="single_branch")
+    repo.commit("Go on", files={"src/a.py": "a\n", "src/b/c.py": "c\n", "docs/d.md": "d\n"})
+    focused = Focused(PreflightOfOne(built.paths, profile, []))
+    expected = ["src/a.py"] if profile.exact_globs else ["docs/d.md", "src/a.py", "src/b/c.py"]
+    assert focused.make().files == expected
 
 
 def test_the_command_prints_for_people(built: RepositoryMission) -> None:

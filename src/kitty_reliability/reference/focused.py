@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kitty_reliability.formats.diagnostics import DiagnosticError, diagnostic
 from kitty_reliability.formats.frontmatter import parse_yaml, split
+from kitty_reliability.formats.globs import EXACT, RELEASED
 from kitty_reliability.formats.identifiers import is_safe_segment
 from kitty_reliability.formats.lane_manifest import PLANNING_LANE, mission_branch
 from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, read_meta
@@ -213,9 +214,8 @@ class Focused:
         return found
 
     def matcher(self, patterns: list[str]) -> Callable[[str], bool]:
-        """Return what says whether a path is owned."""
-        owned = re.compile("|".join(map(_pattern, patterns)) or r"(?!)", re.DOTALL)
-        return lambda path: owned.fullmatch(path) is not None
+        """Return what says whether a path is owned, as the guard has it (clause OWN-008)."""
+        return (EXACT if self.preflight.profile.exact_globs else RELEASED).matcher(patterns)
 
     # --- where the remote stands to it
 
@@ -325,16 +325,3 @@ def _pairs(words: Iterator[str]) -> Iterator[tuple[str, tuple[Entry, Entry]]]:
     for word in words:
         old, new, before, after, _ = word.removeprefix(":").split(" ")
         yield next(words), (Entry(old, before), Entry(new, after))
-
-
-def _pattern(glob: str) -> str:
-    """Return a glob of ``owned_files`` as a regular expression: ``*`` stays in one segment, ``**`` is any number of them."""
-    while glob.startswith("./"):
-        glob = glob[2:]
-    *folders, last = (f"{glob}**" if glob.endswith("/") else glob).split("/")
-    above = "".join("(?:[^/]+/)*" if name == "**" else f"{_segment(name)}/" for name in folders)
-    return above + (".+" if last == "**" else _segment(last))
-
-
-def _segment(name: str) -> str:
-    return "".join({"*": "[^/]*", "?": "[^/]"}.get(letter) or re.escape(letter) for letter in name)
