@@ -78,3 +78,11 @@ def test_what_is_no_path_of_git_is_owned_by_nobody(path: str) -> None:
 def test_many_stars_take_no_longer_than_their_number() -> None:
     # By backtracking this would not end.
     assert not EXACT.matcher(["/".join(["**"] * 40 + ["x"])])("/".join(["a"] * 400))
+    assert not EXACT.matcher(["*a" * 12 + "*b"])("a" * 200)
+    assert EXACT.matcher(["a*ab?*b"])("aaabab" + "b" * 200)
+
+
+def test_a_path_may_be_of_any_depth() -> None:
+    deep = "a/" * 2000 + "x"
+    assert EXACT.matcher(["a/**/x"])(deep)
+    assert not EXACT.matcher(["a/**/y"])(deep)

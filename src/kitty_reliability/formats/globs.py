@@ -66,11 +66,16 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
     known: dict[str, _Directory] = {}
 
     def directory(path: str) -> _Directory:
-        found = known.get(path)
-        if found is None:
+        unknown, within, inside = [], start, "/"
+        while inside and path not in known:
             parent, inside, name = path.rpartition("/")
-            found = known[path] = _Directory(_closure(_step((directory(parent) if inside else start).nodes, name)))
-        return found
+            unknown.append((path, name))
+            path = parent if inside else path
+        if inside:
+            within = known[path]
+        for path, name in reversed(unknown):
+            within = known[path] = _Directory(_closure(_step(within.nodes, name)))
+        return within
 
     def matches(path: str) -> bool:
         parent, inside, name = path.rpartition("/")
@@ -120,8 +125,10 @@ def _insert(node: _Node, segments: Sequence[str]) -> None:
 
 
 def _segment(segment: str) -> Callable[[str], object]:
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(c) or re.escape(c) for c in re.sub(r"\*+", "*", segment)), re.DOTALL).fullmatch
+    first, *rest = ("".join("." if c == "?" else re.escape(c) for c in part) for part in re.split(r"\*+", segment))
+    # The first place where what stands between two stars fits is as good as any: without atomic groups all are tried.
+    between = "".join(f"(?>.*?{part})" for part in rest[:-1])
+    return re.compile(f"{first}{between}{f'.*{rest[-1]}' if rest else ''}", re.DOTALL).fullmatch
 
 
 def _closure(nodes: list[_Node]) -> list[_Node]:
