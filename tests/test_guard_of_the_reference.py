@@ -135,6 +135,19 @@ def test_a_torn_context_is_not_passed_over(built: RepositoryMission) -> None:
     assert codes(judged(built)) == []
 
 
+@pytest.mark.parametrize("path", ["a\0b", "circle"])
+def test_a_context_of_another_lane_with_an_impossible_path_is_none_of_this_one(
+    built: RepositoryMission, path: str
+) -> None:
+    lane = built.lane("lane-a")
+    lane.add(MINE)
+    if path == "circle":
+        (built.root / path).symlink_to(path)
+    other = replace(lane.context, branch_name="another", worktree_path=path)
+    lane.context_path.with_name("another.json").write_bytes(other.encode())
+    assert judged(built)["outcome"] == "allowed"
+
+
 def test_the_lane_manifest_says_who_shares_the_lane(built: RepositoryMission) -> None:
     lane = built.lane("lane-a")
     lane.context = replace(lane.context, lane_wp_ids=["WP01"], current_wp=None)

@@ -92,9 +92,12 @@ class Ownership:
     def is_about(self, context: WorkspaceContext) -> bool:
         """Say whether a context is about this checkout."""
         checkout, main, branch = self.place
-        return context.branch_name == branch or (
-            checkout != main and (main / context.worktree_path).resolve() == checkout
-        )
+        if context.branch_name == branch:
+            return True
+        try:
+            return checkout != main and (main / context.worktree_path).resolve() == checkout
+        except (OSError, RuntimeError, ValueError):  # a circle of links, or a NUL: no path at all
+            return False
 
     def files(self) -> list[Path]:
         """Return the files of all contexts."""
