@@ -125,6 +125,8 @@ def test_equal_diagnostics_are_those_of_one_code_phase_and_message() -> None:
         SyncDiagnostic("a", "the tide is out", sync_phase="first_sync"),
     ]
     assert sync.distinct([one, *others, one]) == [one, *others[1:]]
+    pages = [SyncDiagnostic("a", f"<html>{' ' * number}{'x' * 1000}{number}") for number in (1, 2)]
+    assert sync.distinct(pages) == pages[:1], "one line would stand there twice"
 
 
 def test_a_lock_that_cannot_be_made_is_told(run: Run, built: Mission) -> None:
@@ -133,7 +135,7 @@ def test_a_lock_that_cannot_be_made_is_told(run: Run, built: Mission) -> None:
     with SyncService() as service:
         status, out, err = run(service.url)
     assert (status, out.one_json()["changed"]) == (0, True)
-    (told,) = err.diagnostics(count=1)
+    (told,) = err.diagnostics(code="sync.final_sync_lock_unavailable", count=1)
     assert str(built.root) not in told["message"]
 
 

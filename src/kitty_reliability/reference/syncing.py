@@ -52,17 +52,21 @@ class SyncDiagnostic:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two of them the same one: code, phase, and the message without blanks and case (SYN-005)."""
-        return self.diagnostic_code, self.sync_phase, " ".join(self.message.split()).casefold()
+        """What makes two of them the same one: code, phase, and the message as it is shown, in any case (SYN-005)."""
+        return self.diagnostic_code, self.sync_phase, self.shown.casefold()
+
+    @property
+    def shown(self) -> str:
+        """The message with one blank for many, and no longer than a line can be."""
+        message = printable(" ".join(self.message.split()))
+        return message if len(message) <= _MESSAGE else f"{message[:_MESSAGE]}..."
 
     def line(self, *, as_json: bool) -> str:
         """Return it as one line that nothing in the message can end or colour (SYN-006, SYN-011)."""
-        message = printable(self.message)
-        shown = message if len(message) <= _MESSAGE else f"{message[:_MESSAGE]}..."
         if as_json:
-            return json.dumps({**asdict(self), "message": shown}, sort_keys=True)
+            return json.dumps({**asdict(self), "message": self.shown}, sort_keys=True)
         keys = f"severity={self.severity} diagnostic_code={self.diagnostic_code} fatal={str(self.fatal).lower()}"
-        return f"sync_diagnostic {keys} sync_phase={self.sync_phase} message={shown}"
+        return f"sync_diagnostic {keys} sync_phase={self.sync_phase} message={self.shown}"
 
 
 class SyncFailure(Exception):
@@ -120,14 +124,14 @@ class FinalSync:
     @contextmanager
     def locked(self, path: Path) -> Iterator[None]:
         """Hold the lock of all syncs of the repository; SyncFailure when it cannot be had in time."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=self.seconds)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-        except Timeout:
-            raise SyncFailure(
-                "sync.final_sync_lock_unavailable", "another command of this repository syncs, and does not end"
-            ) from None
+        except OSError as error:
+            held = "another command of this repository syncs, and does not end"
+            problem = held if isinstance(error, Timeout) else f"it cannot be made ({type(error).__name__})"
+            raise SyncFailure("sync.final_sync_lock_unavailable", problem) from None
         try:
             yield
         finally:
