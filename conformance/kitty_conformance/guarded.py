@@ -31,6 +31,7 @@ class Guarded:
     Arguments:
         lanes: where the two are on the board.
         mode: of the policy; None writes none, so that the profile's default holds.
+        beside: there is a second lane, whose WP02 is in progress and owns ``beside/**``.
         options: as of a world.
     """
 
@@ -40,6 +41,7 @@ class Guarded:
         lanes: Sequence[str] = ("approved", "in_progress"),
         *,
         mode: str | None = "block",
+        beside: bool = False,
         **options: Any,
     ) -> None:
         worlds.needs(Capability.GUARD)
@@ -51,7 +53,11 @@ class Guarded:
             wp: WorkPackage(lane, owned_files=[f"{folder}/**"])
             for (wp, folder), lane in zip(owned.items(), lanes, strict=True)
         }
-        self.world: World = worlds(packages, lanes={"lane-a": list(packages)}, lane_commits=0, **options)
+        split = {"lane-a": list(packages)}
+        if beside:
+            split["lane-b"] = ["WP02"]
+            packages["WP02"] = WorkPackage("in_progress", owned_files=["beside/**"])
+        self.world: World = worlds(packages, lanes=split, lane_commits=0, **options)
         assert self.world.repository is not None
         self.made: Repository = self.world.repository
         self.built: RepositoryMission = self.world.mission  # type: ignore[assignment] # it is in a repository

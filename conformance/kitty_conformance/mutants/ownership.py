@@ -42,6 +42,19 @@ class _TheWholeLane(Ownership):
         return [glob for wp_id in packages for glob in super(_TheWholeLane, self).owned(paths, wp_id)]
 
 
+class _TheWholeMission(Ownership):
+    def packages(self, context: WorkspaceContext, paths: MissionPaths) -> Sequence[str]:  # noqa: ARG002
+        return sorted(self.lanes(context))
+
+
+class _AnyContext(Ownership):
+    def contexts(self) -> list[WorkspaceContext]:
+        return super().contexts()[:1]
+
+    def is_about(self, context: WorkspaceContext) -> bool:  # noqa: ARG002
+        return True
+
+
 class _Remembers(Ownership):
     known: ClassVar[dict[Path, Scope | None]] = {}
 
@@ -380,12 +393,13 @@ class _ByPrefix(Ownership):
         return next(iter(sorted(tasks.glob(f"{work_package}*.md"))), None)
 
     def owned(self, paths: MissionPaths, work_package: str) -> Sequence[str]:
-        from kitty_reliability.formats.work_package import read_work_package
+        from kitty_reliability.formats.frontmatter import parse_yaml, split
 
         path = self.task_file(paths.tasks, work_package)
-        if path is None:
+        parts = None if path is None else split(path.read_text(encoding="utf-8"))
+        if parts is None:
             raise diagnostic("ACTIVE_WP_METADATA_MISSING", path=str(paths.tasks))
-        return read_work_package(path).owned_files
+        return list(parse_yaml(parts[0])["owned_files"])
 
 
 class _ByTheLastPrefix(_ByPrefix):
@@ -448,6 +462,7 @@ def _mutant(
 
 _MOVED = "test_the_lane_is_judged_by_the_work_package_that_it_moved_to"
 _MOMENT, _COPY = "test_every_judgement_is_of_that_moment", "test_the_lanes_own_copy_decides_nothing"
+_BESIDE = "test_the_lane_beside_it_is_another_one"
 _STALE, _SETTLES = "test_a_stale_context_is_told_and_does_not_decide", "test_a_cached_work_package_settles_nothing"
 _UNPROVEN, _CLOSED = (
     "test_what_cannot_be_proven_blocks_and_applies_no_files",
@@ -478,6 +493,10 @@ MUTANTS: list[type[Mutant]] = [
             "The work package that the context remembers decides (#951).", _TheCachedOne),
     _mutant("whole-lane", "OWN-001", _MOVED, _PASSED,
             "What any work package of the lane owns may be changed.", _TheWholeLane),
+    _mutant("whole-mission", "OWN-001", _BESIDE, _BLOCKED,
+            "A work package that is in progress in another lane makes this one ambiguous.", _TheWholeMission),
+    _mutant("any-context", "OWN-001", _BESIDE, _BLOCKED,
+            "The first context that is found stands for every lane.", _AnyContext),
     _mutant("remembers-the-scope", "OWN-001", _MOMENT, _PASSED,
             "The active work package is looked up once and then remembered (#951).", _Remembers),
     _mutant("remembers-the-globs", "OWN-001", _MOMENT, _PASSED,
