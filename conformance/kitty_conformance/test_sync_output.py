@@ -127,6 +127,7 @@ def test_a_held_lock_costs_no_success(see: See) -> None:
     _succeeded(seen, well)
     if seen.requests:
         inconclusive("the lock that it names keeps nobody from syncing")
+    _ = seen.code()
 
 
 @pytest.mark.kitty_clause("SYN-001")
@@ -183,6 +184,8 @@ def test_records_in_one_pipe_stay_whole(see: See) -> None:
 
 # --- SYN-003, SYN-004
 
+_MORE: Final[dict[str, tuple[str, ...]]] = {"json": ("429", "reset"), "text": ()}
+
 
 @pytest.mark.kitty_clause("SYN-003")
 def test_text_tells_the_success_and_stderr_the_rest(see: See) -> None:
@@ -199,7 +202,8 @@ def test_text_tells_the_success_and_stderr_the_rest(see: See) -> None:
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_diagnostic_has_all_its_keys(see: See, form: _Form) -> None:
     """Severity, code, message and phase are texts that say something, and ``fatal`` is false."""
-    for seen in see(*(failing(fault, form) for fault in ("401", "500", "refused"))):
+    # The others cost nothing: their commands were run with JSON anyway.
+    for seen in see(*(failing(fault, form) for fault in ("401", "500", "refused", *_MORE[form]))):
         _ = seen.code()
         for one in seen.diagnostics:
             empty = [
@@ -314,7 +318,9 @@ def test_nothing_looks_like_a_failure(see: See, streams: Literal["terminals", "m
     seen.world.check(seen.status == 0, Finding.WRONG_EXIT_STATUS, seen.what)
     told = sync_diagnostics(_ESCAPE.sub("", (seen.stdout + b"\n" + seen.stderr).decode("utf-8", "replace")))
     told = told or (seen.diagnostics if streams == "terminals" else [])
-    seen.world.check(told, Finding.DIAGNOSTIC_MISSING, f"sync failed, and nothing tells of it; {seen.what}")
+    # In one pipe, what stands in a field of the result cannot be told from what else is there.
+    hidden = streams == "merged" and form == "json" and seen.world.implementation.greeting.sync_field is not None
+    seen.world.check(told or hidden, Finding.DIAGNOSTIC_MISSING, f"sync failed, and nothing tells of it; {seen.what}")
     for name, stream in (("stdout", seen.stdout), ("stderr", seen.stderr)):
         _unstyled(seen, name, stream)
         objects = [line for line in stream.text.splitlines() if _ESCAPE.sub("", line).lstrip()[:1] in ("{", "[", '"')]
@@ -391,9 +397,15 @@ def test_nobody_else_is_contacted(see: See) -> None:
 
 @pytest.mark.kitty_clause("SYN-009")
 @pytest.mark.parametrize("fault", ["timeout", "trickle"])
-def test_a_slow_service_holds_nothing_up(see: See, fault: str) -> None:
-    """The service accepts and says nothing, or a byte now and then: the change is made first, and the command ends."""
-    well, seen = see(_WELL, failing(_UNANSWERED[fault]))
+def test_a_slow_service_holds_nothing_up(worlds: Worlds, see: See, fault: str) -> None:
+    """The service accepts and says nothing, or a byte now and then: the change is made first, and the command ends.
+
+    The bound is that of all of it: six changes do not have it six times.
+    """
+    many = [failing(_UNANSWERED[fault], asks="batch")] if fault == "timeout" and _asks(worlds) == "batch" else []
+    well, seen, *six = see(_WELL, failing(_UNANSWERED[fault]), *many)
+    for one in six:
+        _succeeded(one, one)
     seconds = seen.world.implementation.greeting.sync_seconds
     seen.world.check(seen.status is not None, Finding.HANG, f"the declared bound is {seconds:g} s; {seen.what}")
     _succeeded(seen, well)

@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from socket import create_connection
@@ -97,6 +98,17 @@ class _BeginsALine(Reference):
 class _Silent(FinalSync):
     def show(self, found: Iterable[SyncDiagnostic], *, as_json: bool) -> None:
         pass
+
+
+class _SilentOfALock(FinalSync):
+    def show(self, found: Iterable[SyncDiagnostic], *, as_json: bool) -> None:
+        super().show((one for one in found if "lock" not in one.diagnostic_code), as_json=as_json)
+
+
+class _SilentOfAReset(FinalSync):
+    def send(self, address: str, message: bytes) -> None:
+        with suppress(ConnectionResetError):
+            super().send(address, message)
 
 
 class _AllOnStderr(Reference):
@@ -319,6 +331,8 @@ MUTANTS: list[type[Mutant]] = [
     _syn("SYN-001", "syncs-in-a-pool", "test_the_end_of_the_interpreter_costs_no_success", "wrong-exit-status",
          "Sync is handed to a pool of threads, which takes nothing any more while the interpreter exits (#735).",
          _UsesAPool),
+    _syn("SYN-001", "silent-of-a-sync-lock", "test_a_held_lock_costs_no_success", "diagnostic-missing",
+         "What could not be sent because the lock was busy is told to nobody.", _SilentOfALock),
     _syn("SYN-002", "sync-diagnostic-on-stdout", "test_stdout_is_one_json_value", "stdout-polluted",
          "The diagnostic is printed on stdout, behind the result.", _OnStdout),
     _syn("SYN-002", "says-that-it-syncs", "test_stdout_is_one_json_value", "stdout-polluted",
@@ -340,6 +354,8 @@ MUTANTS: list[type[Mutant]] = [
          "A diagnostic of sync does not say how severe it is.", _WithoutSeverity),
     _syn("SYN-004", "diagnostic-as-a-sentence", "test_a_diagnostic_has_all_its_keys", "diagnostic-missing",
          "What went wrong is a sentence that no program can read.", _AsASentence),
+    _syn("SYN-004", "silent-of-a-reset", "test_a_diagnostic_has_all_its_keys", "diagnostic-missing",
+         "A connection that breaks off counts as one that was not needed.", _SilentOfAReset),
     _syn("SYN-005", "repeats-diagnostics", "test_equal_diagnostics_are_shown_once", "diagnostic-repeated",
          "Each change that could not be told of has a line, all of them alike.", _Repeats),
     _syn("SYN-005", "compares-messages-as-spelled", "test_equal_diagnostics_are_shown_once", "diagnostic-repeated",
@@ -370,6 +386,8 @@ MUTANTS: list[type[Mutant]] = [
          "A silent service is waited for until it speaks (#2875).", _WaitsForTheEnd),
     _syn("SYN-009", "waits-for-each-byte", "test_a_slow_service_holds_nothing_up", "hang",
          "Every read has its limit, and their number has none.", _WaitsForEachByte),
+    _syn("SYN-009", "waits-for-each-message", "test_a_slow_service_holds_nothing_up", "hang",
+         "Each message has the declared bound, and all of them together have none.", _WaitsForEachByte),
     _syn("SYN-009", "waits-for-the-sync-lock", "test_a_held_lock_holds_nothing_up", "hang",
          "Whoever syncs is waited for, for ever.", _WaitsForTheLock),
     _syn("SYN-009", "syncs-first", "test_a_slow_service_holds_nothing_up", "held-up",
