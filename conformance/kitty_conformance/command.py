@@ -263,7 +263,7 @@ def _weight(status: int) -> int:
 def _install(spec: str) -> None:
     from kitty_reliability.implementations.released import DEFAULT_VERSION, default_directory, install
 
-    kind, _, target = spec.partition(":")
+    kind, _, target = spec.removeprefix("warm:").partition(":")
     if kind == "spec-kitty" and not Path(target).expanduser().is_absolute():
         version = target or DEFAULT_VERSION
         print(f"kitty-conform: spec-kitty {version} gets an environment of its own in {default_directory()}")
@@ -315,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "implementation",
         nargs="*",
-        help="reference, python:PKG.MOD:NAME, exec:COMMAND, spec-kitty[:VERSION], mutant:NAME, null:NAME ...",
+        help="reference, python:PKG.MOD:NAME, exec:COMMAND, [warm:]spec-kitty[:VERSION], mutant:NAME, null:NAME ...",
     )
     command.add_argument("--profile", help="judge by this profile (default: the one that is declared)")
     command.add_argument("--clause", action="append", default=[], metavar="ID", help="only this clause; repeatable")

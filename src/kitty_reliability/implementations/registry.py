@@ -6,6 +6,7 @@
 ``once:./bin/it --flag``   the same program, started anew for each operation
 ``served:SPEC``            a Python implementation, run as a program
 ``spec-kitty[:TARGET]``    the released CLI; TARGET is a version or the path of the executable
+``warm:spec-kitty[:...]``  the same, imported once and forked for each operation (not on Windows)
 ``mutant:NAME``            a broken variant of the reference (kitty_conformance)
 ``null:NAME``              a program that knows nothing (kitty_conformance)
 ``NAME``                   an entry of [tool.kitty.implementations], an entry point, or a hook's
@@ -35,7 +36,7 @@ __all__ = ["Settings", "connect", "names", "python_subject", "read_settings"]
 
 _GROUP: Final = "kitty.implementations"
 _KINDS_GROUP: Final = "kitty.kinds"
-_KINDS: Final = ("python:", "exec:", "once:", "served:", "spec-kitty:", "mutant:", "null:")
+_KINDS: Final = ("python:", "exec:", "once:", "served:", "spec-kitty:", "warm:spec-kitty", "mutant:", "null:")
 _KEYS: Final = frozenset({"implementation", "implementations", "profile"})
 
 
@@ -106,10 +107,13 @@ def connect(
     if kind in ("exec", "once"):
         return Program(_argv(rest, target), target, per_operation=kind == "once")
     if kind == "spec-kitty":
-        from .released import default_directory, find
-        from .spec_kitty import SpecKitty
-
-        return SpecKitty(find(rest, default_directory()), spec=target)
+        return _released(rest, target)
+    if kind == "warm":
+        named = extra.get(rest, settings.implementations.get(rest, rest))
+        kind, _, rest = named.partition(":") if isinstance(named, str) else ("", "", "")
+        if kind != "spec-kitty":
+            raise ImplementationError(f"{target!r}: only the released command is run warm: warm:spec-kitty[:TARGET]")
+        return _released(rest, target, warm=True)
     if kind == "served":
         named = extra.get(rest, settings.implementations.get(rest, rest))
         rest = named if isinstance(named, str) else rest
@@ -120,6 +124,18 @@ def connect(
     except ImplementationError as error:
         known = ", ".join(sorted({*names(), *settings.implementations, *extra}))
         raise ImplementationError(f"{error}; known names: {known}; kinds: {', '.join(_KINDS)}") from None
+
+
+def _released(target: str, spec: str, *, warm: bool = False) -> Implementation:
+    from .released import default_directory, find
+    from .spec_kitty import SpecKitty
+
+    executable = find(target, default_directory())
+    if warm:
+        from .warm import interpreter_of
+
+        interpreter_of(executable)
+    return SpecKitty(executable, spec=spec, warm=warm)
 
 
 def names() -> list[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kitty_reliability.formats.prompts import PromptFormatError, read_prompt
 from kitty_reliability.formats.quiet import GIT_CONFIG, private
 
-from .base import Implementation, checked_answer
+from .base import Implementation, ImplementationError, checked_answer
 from .guard_text import guard_answer
 from .processes import clean_environment, end_processes_with, run_to_end
 from .protocol import (
@@ -53,6 +53,8 @@ from .protocol import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from .warm import Warm
 
 __all__ = ["SpecKitty"]
 
@@ -123,6 +125,8 @@ class SpecKitty(Implementation):
         spec: the text that named it.
         environment: added to the environment of every process.
         wrapper: what starts every process, if not the operating system itself.
+        warm: import the command once and fork for each run (``warm``). Siblings are cold, and so is what a suite
+            runs itself: only there can faults be put in place.
     """
 
     def __init__(
@@ -132,12 +136,15 @@ class SpecKitty(Implementation):
         spec: str = "spec-kitty",
         environment: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        warm: bool = False,
     ) -> None:
         self.spec = spec
         # Not resolved: an environment's python finds its packages by the path it is called by.
         self._executable = Path(os.path.abspath(executable))
         self._given = dict(environment or {})
         self._wrapper = list(wrapper)
+        self._is_warm = warm and not self._given and not self._wrapper
+        self._warm: Warm | None = None
         self._private = Path(tempfile.mkdtemp(prefix="kitty-released-"))
         self._home = self._private / "home"
         self._own = {**self._quiet(), **self._given}
@@ -165,6 +172,8 @@ class SpecKitty(Implementation):
 
     def close(self) -> None:
         """End every process that still has our home, and remove it."""
+        if self._warm is not None:
+            self._warm.close()
         end_processes_with(f"HOME={self._home}")
         shutil.rmtree(self._private, ignore_errors=True)
 
@@ -341,7 +350,8 @@ class SpecKitty(Implementation):
         return _broken(run, limit) or _declined(run) or run
 
     def _hello(self, limit: float) -> Outcome:
-        run = self._run([str(self._executable), "--version"], str(self._private), limit)
+        # Always cold, for it says how long a process of its own takes.
+        run = self._run([str(self._executable), "--version"], str(self._private), limit, warm=False)
         trouble = _broken(run, limit) or _declined(run)
         if trouble is not None:
             return trouble
@@ -460,15 +470,40 @@ class SpecKitty(Implementation):
     def _note(self, process_id: int) -> None:
         self._process_id = process_id
 
-    def _run(self, argv: list[str], directory: str, limit: float, environment: Mapping[str, str] | None = None) -> _Run:
+    def _run(
+        self,
+        argv: list[str],
+        directory: str,
+        limit: float,
+        environment: Mapping[str, str] | None = None,
+        *,
+        warm: bool = True,
+    ) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
         own = {**self._own, **(environment or {})}
+        variables = clean_environment(own)
+        # What is run may also be git, with a hook that runs the command.
+        warm = warm and self._is_warm and argv[0] == str(self._executable) and not environment
         try:
-            full = [*self._wrapper, *argv]
-            done = run_to_end(full, clean_environment(own), directory, limit, started=self._note)
+            if warm and (server := self._warmed(variables)):
+                done = server.run(argv, directory, limit, started=self._note)
+            else:
+                done = run_to_end([*self._wrapper, *argv], variables, directory, limit, started=self._note)
         except OSError as error:
             return _Run(argv, 127, "", f"cannot be started: {error}", 0.0, directory, own)
+        except ImplementationError:
+            # It is dead; the next run imports the command again.
+            self._warm = None
+            raise
         return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds, directory, own)
+
+    def _warmed(self, variables: Mapping[str, str]) -> Warm | None:
+        """Return what runs the command with ``variables``; None when that was imported with others."""
+        if self._warm is None:
+            from .warm import Warm
+
+            self._warm = Warm(self._executable, variables, self._private)
+        return self._warm if self._warm.environment == variables else None
 
 
 def _is_an_argument(word: str) -> bool:
