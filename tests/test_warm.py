@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +215,21 @@ def test_the_server_ends_with_its_session(bench: Bench) -> None:
     bench.write()
     with SpecKitty(bench.command, warm=True) as session:
         assert session.ask(State(root=str(bench.folder), mission="demo")).ok
-        run = session.process_id
-        server = int(bench.imports[0])
-        assert run not in (None, server)
-        os.kill(server, 0)
+        os.kill(server := int(bench.imports[0]), 0)
     _ends(server)
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_session_has_a_process_while_it_runs_only(bench: Bench, warm: bool) -> None:
+    bench.write(f"    Path({str(bench.folder / 'runs')!r}).touch()\n    time.sleep(60)")
+    with SpecKitty(bench.command, warm=warm) as session, ThreadPoolExecutor() as pool:
+        asked = pool.submit(session.ask, State(root=str(bench.folder), mission="demo"), deadline=60)
+        while not (bench.folder / "runs").exists() and not asked.done():
+            time.sleep(0.01)
+        assert session.process_id is not None
+        os.kill(session.process_id, signal.SIGTERM)
+        assert asked.result().value["message"] == "ended by SIGTERM"
+        assert session.process_id is None
 
 
 def test_the_name_of_a_warm_command(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

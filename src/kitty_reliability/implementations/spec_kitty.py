@@ -167,7 +167,7 @@ class SpecKitty(Implementation):
 
     @property
     def process_id(self) -> int | None:
-        """The command that was started last; it may have ended."""
+        """The command that runs now; the next one is yet to be started."""
         return self._process_id
 
     def close(self) -> None:
@@ -495,6 +495,8 @@ class SpecKitty(Implementation):
             # It is dead; the next run imports the command again.
             self._warm = None
             raise
+        finally:
+            self._process_id = None
         return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds, directory, own)
 
     def _warmed(self, variables: Mapping[str, str]) -> Warm | None:
