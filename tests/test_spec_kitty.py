@@ -183,6 +183,7 @@ def test_a_child_that_outlives_the_command_ends_with_the_session(bench: Bench, t
     ("body", "message"),
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV"),
+        ("os._exit(137)", "ended by SIGKILL"),
         ("raise OSError('no disk')", "traceback: OSError: no disk"),
     ],
 )

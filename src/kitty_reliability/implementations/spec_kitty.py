@@ -598,6 +598,9 @@ def _broken(run: _Run, limit: float) -> Outcome | None:
         return run.trouble(OutcomeKind.HUNG, f"no end after {limit:g} s; killed with its children")
     if run.exit_status < 0:
         return run.trouble(OutcomeKind.CRASHED, f"ended by {_signal(-run.exit_status)}")
+    if run.exit_status > 128 and not (run.stdout or run.stderr).strip():
+        # What a shell, and what stands in for a kill, say of one that a signal ended: what it did is unknown.
+        return run.trouble(OutcomeKind.CRASHED, f"ended by {_signal(run.exit_status - 128)}")
     if "Traceback (most recent call last)" in run.stderr and _object(run.stdout) is None:
         return run.trouble(OutcomeKind.CRASHED, f"traceback: {_last_line(run.stderr)}")
     return None
