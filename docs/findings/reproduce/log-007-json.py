@@ -1,0 +1,16 @@
+"""A corrupt line: with --json the refusal has no code, no work package, no path."""
+
+from world import control, judge, main
+
+
+def scenario(world):
+    w = world()
+    control(w.emit("WP01", "claimed").status == 0, "the legal twin fails")
+    w.add('{"actor": "ann", "at": "2020-')
+    run = w.emit("WP02", "claimed")
+    missing = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not run.json.get(key)]
+    control(run.status != 0, f"it is accepted: {run}")
+    judge(bool(missing), f"the diagnostic lacks {', '.join(missing)}: {run}")
+
+
+main(scenario)
