@@ -81,7 +81,9 @@ def every(document: Document) -> Document:
     change(passed[0], verdict="inconclusive", detail=EVIL)
     change(passed[1], verdict="not applicable", detail=EVIL)
     change(passed[2], verdict="error", detail=EVIL)
-    change(document.header["implementation"], name=EVIL, version=EVIL, spec=EVIL)
+    said = document.header["implementation"]
+    claimed = [one for one in said["capabilities"] if one not in ("guard", "preflight")]
+    change(said, name=EVIL, version=EVIL, spec=EVIL, capabilities=claimed)
     assert document.footer is not None
     change(document.footer, not_decided=["test_lost"], collected=document.footer["collected"] + 1, not_run=["STA-001"])
     return document
