@@ -17,7 +17,7 @@ from kitty_reliability.formats.policy import GuardPolicy
 from kitty_reliability.formats.workspace import WorkspaceContext
 from kitty_reliability.implementations import protocol
 from kitty_reliability.implementations.protocol import Outcome
-from kitty_reliability.reference.guarding import Guard, Judgement
+from kitty_reliability.reference.guarding import Guard, Judgement, Owns
 from kitty_reliability.reference.locations import Place
 from kitty_reliability.reference.ownership import Ownership, Scope
 
@@ -127,10 +127,11 @@ class _AmbiguityPasses(Ownership):
 
 
 class _UnionWhenUnproven(Guard):
-    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy) -> list[Diagnostic]:
+    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy, owns: Owns) -> list[Diagnostic]:
         if scope.problem is not None:
             scope = scope._replace(problem=None, owned_files=("src/**",))
-        return super().weigh(names, scope, policy)
+            owns = self.judged_by(scope, policy)
+        return super().weigh(names, scope, policy, owns)
 
 
 class _OffByDefault(Guard):
@@ -161,8 +162,8 @@ def _without(*names: str) -> type[Reference]:
 
 
 class _OnlyTheFirst(Guard):
-    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy) -> list[Diagnostic]:
-        return super().weigh(names, scope, policy)[:1]
+    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy, owns: Owns) -> list[Diagnostic]:
+        return super().weigh(names, scope, policy, owns)[:1]
 
 
 class _SilentWarnings(Guard):
@@ -356,9 +357,9 @@ class _GlobsOwnMissions(Guard):
 class _OwnMissionOnly(Guard):
     slug = ""
 
-    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy) -> list[Diagnostic]:
+    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy, owns: Owns) -> list[Diagnostic]:
         self.slug = scope.mission_slug or ""
-        return super().weigh(names, scope, policy)
+        return super().weigh(names, scope, policy, owns)
 
     def is_mission_state(self, name: str) -> bool:
         return name.startswith(f"{_MISSIONS}{self.slug}/")
@@ -372,9 +373,9 @@ class _StateFilesOnly(Guard):
 class _NamedGlobsOwnMissions(Guard):
     named = False
 
-    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy) -> list[Diagnostic]:
+    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy, owns: Owns) -> list[Diagnostic]:
         self.named = any(glob.startswith(_MISSIONS) for glob in scope.owned_files)
-        return super().weigh(names, scope, policy)
+        return super().weigh(names, scope, policy, owns)
 
     def is_mission_state(self, name: str) -> bool:
         return not self.named and super().is_mission_state(name)
@@ -432,8 +433,8 @@ class _SilentFallback(Ownership):
 
 
 class _UnprotectedFallback(Guard):
-    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy) -> list[Diagnostic]:
-        return [] if scope.context_source == "absent" else super().weigh(names, scope, policy)
+    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy, owns: Owns) -> list[Diagnostic]:
+        return [] if scope.context_source == "absent" else super().weigh(names, scope, policy, owns)
 
 
 class _ClaimsCanonical(Ownership):

@@ -49,9 +49,6 @@ class _Node:
         self.names: set[str] = set()
         self.endings: list[Callable[[str], object]] = []
 
-    def ends(self, name: str) -> bool:
-        return name in self.names or any(matches(name) for matches in self.endings)
-
 
 def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
     """Return a function that says whether a path is that of one of ``patterns``.
@@ -62,37 +59,50 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
     root = _Node()
     for pattern in patterns:
         _insert(root, _segments(pattern))
-    start = _Directory(_closure([root]))
-    known: dict[str, _Directory] = {}
+    known = {"": _Directory(_closure([root]))}
+    alike: dict[tuple[int, ...], _Directory] = {}
+
+    def below(within: _Directory, name: str) -> _Directory:
+        nodes = _closure(_step(within.nodes, name))
+        key = tuple(map(id, nodes))
+        return alike.get(key) or alike.setdefault(key, _Directory(nodes))
 
     def directory(path: str) -> _Directory:
-        unknown, within, inside = [], start, "/"
-        while inside and path not in known:
-            parent, inside, name = path.rpartition("/")
+        unknown = []
+        while path not in known:
+            parent, _, name = path.rpartition("/")
             unknown.append((path, name))
-            path = parent if inside else path
-        if inside:
-            within = known[path]
+            path = parent
+        within = known[path]
         for path, name in reversed(unknown):
-            within = known[path] = _Directory(_closure(_step(within.nodes, name)))
+            within = known[path] = below(within, name)
         return within
 
     def matches(path: str) -> bool:
-        parent, inside, name = path.rpartition("/")
-        within = directory(parent) if inside else start
-        return bool(name) and (within.whole or any(node.ends(name) for node in within.nodes))
+        parent, _, name = path.rpartition("/")
+        if not name or path.startswith("/"):
+            return False
+        within = known.get(parent) or directory(parent)
+        if within.whole:
+            return True
+        for names in within.names:
+            if name in names:
+                return True
+        return bool(within.endings) and any(ends(name) for ends in within.endings)
 
     return matches
 
 
 class _Directory:
-    """What is known of a directory: where the patterns are in it, and whether one of them has all of it."""
+    """What is known of a directory: where the patterns are in it, whether one has all of it, and what they have of it."""
 
-    __slots__ = ("nodes", "whole")
+    __slots__ = ("endings", "names", "nodes", "whole")
 
     def __init__(self, nodes: Collection[_Node]) -> None:
         self.nodes = nodes
         self.whole = any(node.whole for node in nodes)
+        self.names = [node.names for node in nodes if node.names]
+        self.endings = [ends for node in nodes for ends in node.endings]
 
 
 def _segments(pattern: str) -> list[str]:

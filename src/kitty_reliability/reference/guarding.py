@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import filterfalse
 from typing import Any, Final
 
 from kitty_reliability.formats.diagnostics import Diagnostic, diagnostic
@@ -22,7 +23,7 @@ from .locations import Place, find_checkout
 from .ownership import Ownership, Scope
 from .workflow import Workflow
 
-__all__ = ["Guard", "Judgement"]
+__all__ = ["Guard", "Judgement", "Owns"]
 
 #: Of git's variables only these are kept: the others would point it to another repository.
 _KEPT: Final = ("GIT_CONFIG_", "GIT_EXEC_PATH")
@@ -32,6 +33,9 @@ _MISSION_STATE: Final = re.compile(rf"{MISSIONS_DIRECTORY}(?:/|\Z)", re.IGNORECA
 #: The one file of a mission that 3.2.x lets lanes write.
 _OCCURRENCES: Final = re.compile(rf"{MISSIONS_DIRECTORY}/[^/]+/occurrence_map\.yaml\Z")
 _NO_SCOPE: Final = Scope("none")
+
+#: Says whether the active work package owns a name; None where that is not judged.
+Owns = Callable[[str], bool] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,11 @@ class Guard:
             if policy.mode == "off":
                 return Judgement(warnings=[*said, Diagnostic("GUARD_OFF", config)])
             scope = self.ownership_class(self.workflow, place).scope()
+            owns = None if scope is None else self.judged_by(scope, policy)
             names = self.names(_printed(git, place))
         if scope is None or not names:
             return Judgement(warnings=said)
-        findings = self.weigh(names, scope, policy)
+        findings = self.weigh(names, scope, policy, owns)
         warnings = [*said, *scope.warnings]
         if policy.mode == "warn":
             return Judgement((), [*warnings, *findings], scope)
@@ -108,7 +113,13 @@ class Guard:
         """Return every name that differs between HEAD and the index: both ends of a rename, what is gone, new modes."""
         return os.fsdecode(printed).split("\0")[:-1]
 
-    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy) -> list[Diagnostic]:
+    def judged_by(self, scope: Scope, policy: GuardPolicy) -> Owns:
+        """Return what says whether a name is owned; None where nobody's ownership is judged."""
+        if policy.enforces_ownership and scope.problem is None and scope.owned_files:
+            return self.owns(scope.owned_files)
+        return None
+
+    def weigh(self, names: Sequence[str], scope: Scope, policy: GuardPolicy, owns: Owns) -> list[Diagnostic]:
         """Return what is wrong with changing ``names`` in a scope, in their order."""
         known: dict[str, Any] = {
             "mission_slug": scope.mission_slug,
@@ -119,14 +130,15 @@ class Guard:
         findings = []
         if policy.enforces_ownership and scope.problem is not None:
             findings.append(scope.problem)
-        owns: Callable[[str], bool] | None = None
-        if policy.enforces_ownership and scope.problem is None and scope.owned_files:
-            owns = self.owns(scope.owned_files)
+        # Most commits are of no mission at all; that is seen at once.
+        of_missions = MISSIONS_DIRECTORY in "\0".join(names).lower()
+        if owns is not None and not of_missions:
+            names = list(filterfalse(owns, names))
         for name in names:
-            if self.is_mission_state(name):
+            if of_missions and self.is_mission_state(name):
                 if policy.protects_missions and not self.is_exempt(name):
                     findings.append(Diagnostic("MISSION_STATE_PROTECTED", {"file": _shown(name), **known}))
-            elif owns is not None and not owns(name):
+            elif owns is not None and not (of_missions and owns(name)):
                 findings.append(Diagnostic("ACTIVE_WP_SCOPE_VIOLATION", {"file": _shown(name), **known}))
         return findings
 
