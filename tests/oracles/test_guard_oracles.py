@@ -84,7 +84,8 @@ def answer(case: dict[str, Any], profile: Profile) -> tuple[bool, list[str]]:
     if policy.mode == "off" or not Ownership(workflow, place).is_lane(case["branch"]):
         return True, []
     source = "canonical_status" if case["owned_files"] else "absent"
-    found = guard.weigh(case["staged"], Scope(source, owned_files=case["owned_files"]), policy)
+    scope = Scope(source, owned_files=case["owned_files"])
+    found = guard.weigh(case["staged"], scope, policy, guard.judged_by(scope, policy))
     return policy.mode == "warn" or not found, [str(item.fields["file"]) for item in found]
 
 

@@ -68,12 +68,13 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
         return alike.get(key) or alike.setdefault(key, _Directory(nodes))
 
     def directory(path: str) -> _Directory:
-        unknown = []
-        while path not in known:
+        parent, _, name = path.rpartition("/")
+        unknown = [(path, name)]
+        while parent not in known:
+            path = parent
             parent, _, name = path.rpartition("/")
             unknown.append((path, name))
-            path = parent
-        within = known[path]
+        within = known[parent]
         for path, name in reversed(unknown):
             within = known[path] = below(within, name)
         return within
@@ -83,12 +84,12 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
         if not name or path.startswith("/"):
             return False
         within = known.get(parent) or directory(parent)
-        if within.whole:
+        if within.whole or name in within.names:
             return True
-        for names in within.names:
-            if name in names:
+        for ends in within.endings:  # noqa: SIM110 - a generator for each path costs more than the rest
+            if ends(name):
                 return True
-        return bool(within.endings) and any(ends(name) for ends in within.endings)
+        return False
 
     return matches
 
@@ -101,7 +102,7 @@ class _Directory:
     def __init__(self, nodes: Collection[_Node]) -> None:
         self.nodes = nodes
         self.whole = any(node.whole for node in nodes)
-        self.names = [node.names for node in nodes if node.names]
+        self.names = frozenset[str]().union(*(node.names for node in nodes))
         self.endings = [ends for node in nodes for ends in node.endings]
 
 
