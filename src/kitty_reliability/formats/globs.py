@@ -59,31 +59,15 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
     root = _Node()
     for pattern in patterns:
         _insert(root, _segments(pattern))
-    known = {"": _Directory(_closure([root]))}
-    alike: dict[tuple[int, ...], _Directory] = {}
-
-    def below(within: _Directory, name: str) -> _Directory:
-        nodes = _closure(_step(within.nodes, name))
-        key = tuple(map(id, nodes))
-        return alike.get(key) or alike.setdefault(key, _Directory(nodes))
-
-    def directory(path: str) -> _Directory:
-        parent, _, name = path.rpartition("/")
-        unknown = [(path, name)]
-        while parent not in known:
-            path = parent
-            parent, _, name = path.rpartition("/")
-            unknown.append((path, name))
-        within = known[parent]
-        for path, name in reversed(unknown):
-            within = known[path] = below(within, name)
-        return within
+    top = _Directory(tuple(_closure([root])), {})
 
     def matches(path: str) -> bool:
-        parent, _, name = path.rpartition("/")
-        if not name or path.startswith("/"):
+        *directories, name = path.split("/")
+        if not name:
             return False
-        within = known.get(parent) or directory(parent)
+        within = top
+        for directory in directories:
+            within = within[directory]
         if within.whole or name in within.names:
             return True
         for ends in within.endings:  # noqa: SIM110 - a generator for each path costs more than the rest
@@ -94,16 +78,37 @@ def exact(patterns: Iterable[str]) -> Callable[[str], bool]:
     return matches
 
 
-class _Directory:
-    """What is known of a directory: where the patterns are in it, whether one has all of it, and what they have of it."""
+class _Directory(dict[str, "_Directory"]):
+    """Where the patterns are in a directory, whether one has all of it, what they have of it; and its directories.
 
-    __slots__ = ("endings", "names", "nodes", "whole")
+    Directories in which the patterns are in the same places are one; ``alike`` has all of them.
+    """
 
-    def __init__(self, nodes: Collection[_Node]) -> None:
+    __slots__ = ("alike", "below", "endings", "names", "nodes", "whole")
+
+    def __init__(self, nodes: Collection[_Node], alike: dict[tuple[_Node, ...], _Directory]) -> None:
         self.nodes = nodes
-        self.whole = any(node.whole for node in nodes)
-        self.names = frozenset[str]().union(*(node.names for node in nodes))
-        self.endings = [ends for node in nodes for ends in node.endings]
+        self.alike = alike
+        self.whole = False
+        #: Whether a pattern has all that is in the directories of this one too.
+        self.below = False
+        self.names: set[str] = set()
+        self.endings: list[Callable[[str], object]] = []
+        for node in nodes:
+            if node.whole:
+                self.whole = True
+                self.below |= node.loops
+            self.names |= node.names
+            self.endings += node.endings
+
+    def __missing__(self, name: str) -> _Directory:
+        if name and self.below:
+            return self
+        nodes = tuple(_closure(_step(self.nodes, name)))
+        if nodes not in self.alike:
+            self.alike[nodes] = _Directory(nodes, self.alike)
+        found = self[name] = self.alike[nodes]
+        return found
 
 
 def _segments(pattern: str) -> list[str]:
