@@ -57,10 +57,12 @@ __all__ = [
 _MARKERS = (
     "kitty(*, work_packages, wps, slug, topology, meta, sync): what the kitty_* fixtures of this test hold and do.",
     "kitty_clause(id): the clause of the contract that this scenario decides.",
+    "kitty_xfail(id, *, link, reason): this test fails because of a known violation of the clause; when it passes, it fails.",
 )
 
 session_key = pytest.StashKey["KittySession"]()
 report_key = pytest.StashKey["ClauseReport"]()
+expected_key = pytest.StashKey[Mapping[str, str]]()
 
 
 class _Hooks:
@@ -146,9 +148,13 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the scenarios of the clauses that were asked for."""
+    """Keep the scenarios of the clauses that were asked for, and expect the failures that are known."""
     for item in items:
         _clauses(item)
+        if item.get_closest_marker("kitty_xfail") is not None:
+            from .expected import expect
+
+            expect(item, _marked_clauses(item))
     wanted = config.getoption("kitty_clauses")
     if not wanted:
         return
@@ -171,7 +177,7 @@ def pytest_runtest_makereport(
     if clauses:
         from .report import record
 
-        record(report, call, clauses)
+        record(report, call, clauses, item.stash.get(expected_key, None))
     return report
 
 
@@ -228,7 +234,13 @@ def _named(config: pytest.Config) -> bool:
 
 
 def _clauses(item: pytest.Item) -> list[str]:
-    """Return the ids of the clauses that a scenario is marked with."""
+    """Return the ids of the clauses that a test decides; a known violation is one of its clause."""
+    clauses = _marked_clauses(item)
+    expected = item.get_closest_marker("kitty_xfail")
+    return clauses or ([] if expected is None else [str(value) for value in expected.args[:1]])
+
+
+def _marked_clauses(item: pytest.Item) -> list[str]:
     clauses = []
     for mark in item.iter_markers("kitty_clause"):
         if len(mark.args) != 1 or mark.kwargs or not isinstance(mark.args[0], str):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from _pytest.outcomes import Skipped
@@ -15,7 +15,10 @@ from kitty_reliability.formats.visible import visible
 
 from .scenarios import InconclusiveScenario, NotApplicable, ScenarioFailure
 
-__all__ = ["ClauseReport", "ClauseVerdict", "ScenarioResult", "Verdict", "record"]
+__all__ = ["FAMILIES", "ClauseReport", "ClauseVerdict", "ScenarioResult", "Verdict", "record"]
+
+#: The first words of the ids of clauses, in the order of the contract.
+FAMILIES: Final = ("STA", "LOG", "RPM", "DIF", "OWN", "SYN", "MSP", "RAC", "SEC")
 
 
 class Verdict(StrEnum):
@@ -44,7 +47,7 @@ class ScenarioResult:
     """The verdict of one scenario.
 
     ``detail`` is what was observed, the reason, or how much of it was done; ``story`` what was built and asked;
-    ``seconds`` how long that took. ``deviation`` is what a list of known deviations says of its failure.
+    ``seconds`` how long that took. ``deviation`` is what a list of known deviations, or ``kitty_xfail``, says of its failure.
     """
 
     scenario: str
@@ -57,14 +60,19 @@ class ScenarioResult:
     deviation: Mapping[str, Any] | None = None
 
 
-def record(report: pytest.TestReport, call: pytest.CallInfo[None], clauses: list[str]) -> None:
-    """Put the scenario's verdict on ``report``, as plain data."""
+def record(
+    report: pytest.TestReport,
+    call: pytest.CallInfo[None],
+    clauses: list[str],
+    expected: Mapping[str, str] | None = None,
+) -> None:
+    """Put the scenario's verdict on ``report``, as plain data; ``expected`` is what ``kitty_xfail`` says of it."""
     error = None if call.excinfo is None else call.excinfo.value
     if report.when == "call" or error is not None:
         verdict, finding, detail = _judge(error)
         if verdict is Verdict.PASS:
             detail = str(dict(report.user_properties).get("scale", ""))
-        value = {
+        value: dict[str, Any] = {
             "clauses": clauses,
             "verdict": str(verdict),
             "finding": finding,
@@ -72,6 +80,8 @@ def record(report: pytest.TestReport, call: pytest.CallInfo[None], clauses: list
             "detail": detail.encode("utf-8", "backslashreplace").decode("utf-8"),
             "story": str(getattr(error, "story", "")).encode("utf-8", "backslashreplace").decode("utf-8"),
         }
+        if expected is not None and report.skipped and hasattr(report, "wasxfail"):
+            value |= {"verdict": str(Verdict.KNOWN), "deviation": dict(expected)}
         report.user_properties.append(("kitty", value))
 
 
@@ -110,6 +120,7 @@ class ClauseReport:
                 value["detail"],
                 value["story"],
                 report.duration,
+                value.get("deviation"),
             )
             earlier = self.results.get(report.nodeid)
             if earlier is None or earlier.verdict is Verdict.PASS:
@@ -210,12 +221,12 @@ def _tally(results: list[ScenarioResult]) -> str:
 
 def _by_id(pair: tuple[str, Any]) -> tuple[str, str]:
     family, _, number = pair[0].partition("-")
-    families = ("STA", "LOG", "RPM", "DIF", "OWN", "SYN", "MSP", "RAC", "SEC")
-    return (f"{families.index(family):02}" if family in families else family), number
+    return (f"{FAMILIES.index(family):02}" if family in FAMILIES else family), number
 
 
 def _excuse(deviation: Mapping[str, Any]) -> str:
-    return f"{deviation['days_left']} days left: {deviation['reason']} ({deviation['link']})"
+    end = f"{deviation['days_left']} days left: " if "days_left" in deviation else ""
+    return f"{end}{deviation['reason']} ({deviation['link']})"
 
 
 def _one_line(text: str) -> str:
