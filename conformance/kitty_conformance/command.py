@@ -26,7 +26,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
-from . import known_command, new_adapter
+from . import completion, known_command, new_adapter
 from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
@@ -297,20 +297,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pytest-kitty {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    certify = commands.add_parser(
-        "certify",
-        help="prove the suite",
-        description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
-    )
-    certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
-    certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
-    certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
-    certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
-    schema = commands.add_parser("schema", help="print the JSON Schema of the protocol, or of a line of a report")
-    schema.add_argument("of", nargs="?", choices=["protocol", "report"], default="protocol")
-    report_commands.register(commands)
-    known_command.register(commands)
-    new_adapter.register(commands)
     command = commands.add_parser("run", help="run the suite", description="Run the suite and print the clause table.")
     command.add_argument(
         "implementation",
@@ -327,6 +313,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--known", type=Path, metavar="FILE", help="a list of known deviations, TOML")
     command.add_argument("--reproductions", type=Path, metavar="DIR", help="run each failure again and write a script that repeats it")  # fmt: skip
     reports.add(command)
+    certify = commands.add_parser(
+        "certify",
+        help="prove the suite",
+        description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
+    )
+    certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
+    certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
+    certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
+    certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
+    schema = commands.add_parser("schema", help="print the JSON Schema of the protocol, or of a line of a report")
+    schema.add_argument("of", nargs="?", choices=["protocol", "report"], default="protocol")
+    report_commands.register(commands)
+    known_command.register(commands)
+    new_adapter.register(commands)
+    completion.register(commands, _parser)
     return parser
 
 

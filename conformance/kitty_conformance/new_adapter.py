@@ -22,7 +22,7 @@ def register(commands: Any) -> None:
         help="write a first adapter",
         description="Write an adapter that answers hello and says of the rest that it is not there yet.",
     )
-    command.add_argument("language", choices=LANGUAGES)
+    command.add_argument("language", choices=[*LANGUAGES])
     command.add_argument("directory", type=Path, metavar="DIR", help="made if it is not there")
     command.set_defaults(action=main)
 
