@@ -535,7 +535,7 @@ class StateAnswer(_Value):
     #: ``missing``, ``empty``, ``annotations-only``, ``bootstrap-only``, ``no-transitions`` (rows, but none
     #: of lanes or annotations) or ``active``; None when the implementation cannot tell (LOG-012).
     log: Literal["missing", "empty", "annotations-only", "bootstrap-only", "no-transitions", "active"] | None
-    lanes: dict[str, str | None]
+    lanes: Mapping[str, str | None]
     #: What was noticed without refusing, such as rows of another mission.
     reports: list[dict[str, Any]] = []
     #: With ``recover``: one diagnostic with ``line`` for each line that was left out.
