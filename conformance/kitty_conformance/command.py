@@ -34,6 +34,7 @@ from .reporting import commands as report_commands
 from .reporting import options as reports
 from .reporting.document import read_report
 from .reporting.recorder import Recorder
+from .vectors import __main__ as vectors_command
 
 __all__ = ["main", "run", "schema_text"]
 
@@ -327,6 +328,7 @@ def _parser() -> argparse.ArgumentParser:
     report_commands.register(commands)
     known_command.register(commands)
     new_adapter.register(commands)
+    vectors_command.register(commands)
     completion.register(commands, _parser)
     return parser
 

@@ -121,6 +121,8 @@ def _actor(value: Any) -> Any:
     if isinstance(value, dict):
         if value.keys() != ACTOR_KEYS:
             raise ValueError("a structured actor has exactly four keys")
+        if not all(part is None or isinstance(part, str) for part in value.values()):
+            raise ValueError("the keys of a structured actor are texts or null")
         return value
     return value if isinstance(value, str) else str(value)
 
