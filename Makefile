@@ -54,6 +54,7 @@ certificate: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/signatures.py
 	$(BIN)/python docs/clause_map.py
+	$(BIN)/python docs/schemas.py
 
 picture: $(READY)
 	$(BIN)/python docs/picture.py

@@ -26,7 +26,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
-from . import completion, known_command, new_adapter
+from . import completion, known_command, new_adapter, schemas
 from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     split = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:split])
     if options.command == "schema":
-        print(report_commands.schema_text() if options.of == "report" else schema_text(), end="")
+        print(schemas.text(options.of), end="")
         return CONFORMS
     if options.command == "certify":
         return _certify(options)
@@ -323,8 +323,8 @@ def _parser() -> argparse.ArgumentParser:
     certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
     certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
     certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
-    schema = commands.add_parser("schema", help="print the JSON Schema of the protocol, or of a line of a report")
-    schema.add_argument("of", nargs="?", choices=["protocol", "report"], default="protocol")
+    schema = commands.add_parser("schema", help="print the JSON Schema of a format")
+    schema.add_argument("of", nargs="?", choices=schemas.NAMES, default="protocol", help="default: protocol")
     report_commands.register(commands)
     known_command.register(commands)
     new_adapter.register(commands)

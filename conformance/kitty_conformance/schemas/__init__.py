@@ -1,0 +1,46 @@
+"""JSON Schemas (draft 2020-12) of everything that a mission, an implementation and the suite write.
+
+They say what ``contract-320`` demands; what cannot be said in a schema (a calendar, two keys that agree) is in the
+description. ``schemas/`` at the project's root has them as files: ``python docs/schemas.py`` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+__all__ = ["NAMES", "schema", "text"]
+
+#: The formats, by the name of their file.
+NAMES: Final = (
+    "event-row",
+    "snapshot",
+    "meta",
+    "work-package",
+    "lane-manifest",
+    "workspace-context",
+    "review-artifact",
+    "merge-state",
+    "diagnostic",
+    "protocol",
+    "report",
+    "known-deviations",
+)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the schema of one of ``NAMES``; KeyError for another name."""
+    from . import event_row, mission_files, outputs
+
+    made = {**event_row.SCHEMAS, **mission_files.SCHEMAS, **outputs.SCHEMAS}
+    return made[name]()
+
+
+def text(name: str) -> str:
+    """Return the file of the schema of one of ``NAMES``; KeyError for another name."""
+    if name == "report":
+        # Written by hand, and read by people as it is.
+        from kitty_conformance.reporting.commands import schema_text
+
+        return schema_text()
+    return json.dumps(schema(name), indent=1) + "\n"
