@@ -7,6 +7,7 @@ its environment, used or not. PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +180,17 @@ def pytest_runtest_makereport(
 
         record(report, call, clauses, item.stash.get(expected_key, None))
     return report
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    """Show rows and snapshots that differ side by side."""
+    # Without the library there is nothing of its types, and nothing is loaded to find out.
+    if op != "==" or "kitty_reliability" not in sys.modules:
+        return None
+    from .comparing import compare
+
+    # Behind the "E" and the indentation of an explanation.
+    return compare(left, right, config.get_terminal_writer().fullwidth - 8)
 
 
 class _Reports:
