@@ -109,9 +109,68 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="kitty_clauses",
         help="Run the scenarios of this clause only, such as STA-002; may be repeated",
     )
+    group.addoption(
+        "--kitty-audit",
+        metavar="PATH",
+        nargs="+",
+        action="extend",
+        dest="kitty_audit",
+        help="Audit mission state instead of running tests: a kitty-specs folder, a repository that has one, a mission",
+    )
+    group.addoption(
+        "--kitty-audit-rules",
+        metavar="IDS",
+        action="append",
+        dest="kitty_audit_rules",
+        help="Ask these rules of the audit only: ids with commas between; may be repeated (default: every rule)",
+    )
+    group.addoption(
+        "--kitty-audit-severity",
+        metavar="RULE=LEVEL",
+        action="append",
+        dest="kitty_audit_severity",
+        help="How much a rule weighs: error (fails), warning or info (told), off; commas between, may be repeated",
+    )
+    group.addoption(
+        "--kitty-audit-baseline",
+        metavar="FILE",
+        dest="kitty_audit_baseline",
+        help="Let the errors that FILE lists pass; only new ones fail, and entries that are stale are told",
+    )
+    group.addoption(
+        "--kitty-audit-write-baseline",
+        metavar="FILE",
+        dest="kitty_audit_write_baseline",
+        help="Write the errors that are found to FILE, and fail for none",
+    )
+    group.addoption(
+        "--kitty-audit-html",
+        metavar="FILE",
+        dest="kitty_audit_html",
+        help="Write what the audit found to FILE, one page of HTML that needs nothing else",
+    )
+    parser.addini("kitty_audit_rules", "Rules of the audit, as --kitty-audit-rules", type="args", default=[])
+    parser.addini("kitty_audit_severity", "Severities, as --kitty-audit-severity", type="args", default=[])
+    parser.addini("kitty_audit_baseline", "Baseline of the audit, from the directory of this file")
     parser.addini("kitty_implementation", "Implementation under test, as --kitty-implementation")
     parser.addini("kitty_profile", "Profile to judge by, as --kitty-profile")
     parser.addini("kitty_seed", "Seed, as --kitty-seed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Keep an audit apart from the tests of the repository that it is about."""
+    if early_config.known_args_namespace.kitty_audit:
+        from .audit import prepare
+
+        prepare(early_config, args)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Let the items of one mission run in one process, whatever xdist would do with them."""
+    if config.option.kitty_audit and getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadscope"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -126,6 +185,10 @@ def pytest_configure(config: pytest.Config) -> None:
         seed = workerinput["kitty_seed"] if workerinput else random.SystemRandom().randrange(2**31)
         config.option.kitty_seed = seed
     config.pluginmanager.register(_Reports(config), "kitty-reports")
+    if config.option.kitty_audit:
+        from .audit import AuditPlugin, settings
+
+        config.pluginmanager.register(AuditPlugin(config, settings(config)), "kitty-audit")
     if _named(config):
         kitty_session(config).connect_or_stop()
 

@@ -12,7 +12,7 @@ from .diagnostics import diagnostic
 from .frontmatter import FrontmatterError, parse_yaml, split
 from .identifiers import is_work_package_id
 
-__all__ = ["KNOWN_KEYS", "WorkPackageFile", "find_work_package", "read_work_package", "work_package_files"]
+__all__ = ["FILE_NAME", "KNOWN_KEYS", "WorkPackageFile", "find_work_package", "read_work_package", "work_package_files"]
 
 #: The keys that the frontmatter may have; released readers refuse a file with any other.
 KNOWN_KEYS: Final = frozenset(
@@ -70,7 +70,8 @@ KNOWN_KEYS: Final = frozenset(
     ]
 )
 
-_FILE_NAME: Final = re.compile(r"(WP\d{2,})(?:[-_.]|$)", re.ASCII)
+#: How the name of a work package file begins.
+FILE_NAME: Final = re.compile(r"(WP\d{2,})(?:[-_.]|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def work_package_files(tasks: Path) -> dict[str, list[Path]]:
     if not tasks.is_dir():
         return found
     for path in sorted(tasks.iterdir()):
-        match = _FILE_NAME.match(path.name)
+        match = FILE_NAME.match(path.name)
         if match and path.suffix == ".md" and path.is_file():
             found.setdefault(match[1], []).append(path)
     return found
