@@ -282,7 +282,8 @@ class AuditPlugin:
 
     def pytest_report_header(self) -> str:
         """Say what is audited."""
-        return f"kitty audit: {len(self.settings.places)} missions, {len(self.settings.severities)} rules"
+        places, rules = len(self.settings.places), len(self.settings.severities)
+        return f"kitty audit: {_count(places, 'mission')}, {_count(rules, 'rule')}"
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -312,7 +313,8 @@ class AuditPlugin:
         missions = len({told["mission"] for told in self.told})
         known = sum(one["known"] for one in found)
         writer.line(
-            f"{missions} missions, {len(self.told)} items, {len(found)} findings, {known} of them in the baseline"
+            f"{_count(missions, 'mission')}, {_count(len(self.told), 'item')}, {_count(len(found), 'finding')}, "
+            f"{known} of them in the baseline"
         )
         by_rule: dict[str, Counter[str]] = defaultdict(Counter)
         for one in found:
@@ -322,7 +324,9 @@ class AuditPlugin:
             said = ", ".join(f"{counts[level]} {level}" for level in _COLOURS if counts[level])
             touched = len({one["mission"] for one in found if one["rule"] == rule})
             colour = next((_COLOURS[level] for level in _COLOURS if counts[level]), "green")
-            tail = f" in {touched} missions" if touched else ""
+            tail = f" in {_count(touched, 'mission')}" if touched else ""
+            undecided = sum(told["rule"] == rule and not told["judged"] for told in self.told)
+            tail += f", not decided in {undecided}" if undecided else ""
             writer.line(f"  {rule:25} {said or 'none'}{tail}", **{colour: True})
         self._tell_rest(writer, found)
 
@@ -366,6 +370,10 @@ def _names(root: Path, places: Sequence[MissionPlace]) -> dict[MissionPlace, str
         # Doubled, so that a name that spells an escape is not that of another that has the character.
         shown[place] = _plain_name(path.as_posix().replace("\\", "\\\\"))
     return shown
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _plain_name(text: str) -> str:

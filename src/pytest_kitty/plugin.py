@@ -168,8 +168,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let the items of one mission run in one process, whatever xdist would do with them."""
-    if config.option.kitty_audit and getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+    """Let xdist give the items of one mission to one worker, where it would deal them out one by one."""
+    # "no" becomes "load" when xdist is asked after this, and is "load" by now when it was asked before.
+    several = config.option.kitty_audit and getattr(config.option, "numprocesses", None)
+    if several and config.option.dist in ("no", "load"):
         config.option.dist = "loadscope"
 
 
