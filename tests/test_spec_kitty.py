@@ -426,6 +426,14 @@ def test_a_diff_is_every_command_that_is_shown(bench: Bench, tmp_path: Path) -> 
     assert bench.printing(stdout=f"    cat {path}\n").ask(request).kind is OutcomeKind.GARBLED
     path.write_bytes(b"nothing\n")
     assert bench.printing(stdout=shown).ask(request).kind is OutcomeKind.GARBLED
+    # Before 3.2 a prompt has no frontmatter.
+    path.write_text(
+        "Branch:      l l\nBase branch: b (2 commits ahead)\n\nReview commands:\n  cd /a w\n  git diff b..l\n",
+        encoding="utf-8",
+    )
+    old = bench.printing(stdout=shown).ask(request).value
+    assert [old[key] for key in ("cwd", "base_ref", "mission_branch", "lane_branch")] == ["/a w", "b", "b", "l l"]
+    assert old["lines"] == ["git log b..l --oneline", "git diff b..l"]
     assert bench.printing(1, "Error: not for review\n").ask(request).kind is OutcomeKind.FAILED
 
 

@@ -116,6 +116,17 @@ def test_a_run_is_as_if_it_had_been_started(bench: Bench, tmp_path: Path) -> Non
     assert len(set(started)) == 2
 
 
+def test_a_run_has_the_place_for_temporary_files_that_it_is_given(bench: Bench, tmp_path: Path) -> None:
+    bench.write("    import tempfile\n    print(tempfile.gettempdir(), os.environ['TMPDIR'])")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with bench.warm(TMPDIR=str(tmp_path / "one")) as warm:
+        for name in ("two", "one"):
+            added = {"TMPDIR": str(tmp_path / name)} if name == "two" else None
+            run = warm.run([str(bench.command)], bench.folder, 60, environment=added)
+            assert run.stdout.decode().split() == [str(tmp_path / name)] * 2
+
+
 def test_it_is_imported_once_with_what_every_run_imports(bench: Bench) -> None:
     bench.write(LANES + "\n    import fake_lazily")
     with bench.warm() as warm:

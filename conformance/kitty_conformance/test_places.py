@@ -21,6 +21,7 @@ from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.rows import mark_log, rows_from_bytes
 from pytest_kitty.scenarios import Finding, inconclusive
 
+from .starts import give_inputs
 from .world import World, Worlds
 
 PACKAGES: Final = {"WP01": "planned", "WP02": "claimed", "WP03": "planned"}
@@ -61,6 +62,7 @@ def test_every_writer_writes_one_log(worlds: Worlds, operation: str) -> None:
     """In a lane worktree with an older copy, whatever writes log or snapshot writes those of the main checkout."""
     worlds.needs({"batch": Capability.BATCH, "start": Capability.START}.get(operation, Capability.SNAPSHOT))
     world = worlds(PACKAGES, lanes=LANES)
+    give_inputs(world.mission.directory)
     _cancel(world, world.mission.root, "WP02")
     place, slug = str(_place(world, "a lane worktree")), world.mission.slug
     if operation == "materialize":

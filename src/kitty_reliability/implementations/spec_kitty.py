@@ -83,6 +83,11 @@ _LOOK: Final = re.compile(
     re.MULTILINE,
 )
 _TASK_BEGINS: Final = "WORK PACKAGE PROMPT BEGINS"
+#: What a prompt says of a lane in its text; before 3.2 it says so nowhere else.
+_CONTEXT: Final = re.compile(
+    r"^Branch: +(?P<lane>\S.*)\nBase branch: (?P<base>\S.*) \(\d+ commits ahead\)\n(?:.*\n)*? +cd (?P<cwd>\S.*)$",
+    re.MULTILINE,
+)
 #: Who asks how changes are looked at: the only command that says it takes up the review.
 _LOOKER: Final = "reviewer"
 #: What ``emit`` lists under its options, by executable: it takes seconds to ask and never changes.
@@ -277,25 +282,17 @@ class SpecKitty(Implementation):
         if isinstance(run, Outcome):
             return run
         named = [match["path"] for match in _PROMPT.finditer(run.stdout)]
-        try:
-            prompt = read_prompt(Path(named[-1]))
-        except (IndexError, PromptFormatError):
+        told = _told(Path(named[-1])) if named else None
+        if told is None:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no prompt that says whom it is for")
-        said = prompt.metadata
-        text = f"{run.stdout}\n{prompt.body.partition(_TASK_BEGINS)[0]}"
+        names, body = told
+        text = f"{run.stdout}\n{body.partition(_TASK_BEGINS)[0]}"
         found = (match["line"] or str(json.loads(match["json"])) for match in _LOOK.finditer(text))
         lines = list(dict.fromkeys(found))
         if not lines:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a diff")
-        answer = DiffAnswer(
-            base_ref=said.base_ref,
-            mission_branch=said.mission_branch,
-            lane_branch=said.lane_branch,
-            cwd=said.lane_worktree,
-            # It shows lines for a shell, and nothing else.
-            commands=[["sh", "-c", line] for line in lines],
-            lines=lines,
-        )
+        # It shows lines for a shell, and nothing else.
+        answer = DiffAnswer(**names, commands=[["sh", "-c", line] for line in lines], lines=lines)
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
 
     def _signoff(self, request: Signoff, limit: float) -> Outcome:
@@ -481,14 +478,14 @@ class SpecKitty(Implementation):
     ) -> _Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
         own = {**self._own, **(environment or {})}
-        variables = clean_environment(own)
         # What is run may also be git, with a hook that runs the command.
-        warm = warm and self._is_warm and argv[0] == str(self._executable) and not environment
+        warm = warm and self._is_warm and argv[0] == str(self._executable)
         try:
-            if warm and (server := self._warmed(variables)):
-                done = server.run(argv, directory, limit, started=self._note)
+            if warm and (server := self._warmed(clean_environment(self._own))):
+                done = server.run(argv, directory, limit, started=self._note, environment=environment)
             else:
-                done = run_to_end([*self._wrapper, *argv], variables, directory, limit, started=self._note)
+                words = [*self._wrapper, *argv]
+                done = run_to_end(words, clean_environment(own), directory, limit, started=self._note)
         except OSError as error:
             return _Run(argv, 127, "", f"cannot be started: {error}", 0.0, directory, own)
         except ImplementationError:
@@ -506,6 +503,26 @@ class SpecKitty(Implementation):
 
             self._warm = Warm(self._executable, variables, self._private)
         return self._warm if self._warm.environment == variables else None
+
+
+def _told(prompt: Path) -> tuple[dict[str, str], str] | None:
+    """Return what a prompt says of branches and place, and its text; None when it says nothing of them."""
+    try:
+        read = read_prompt(prompt)
+    except PromptFormatError:
+        try:
+            body = prompt.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return None
+        said = _CONTEXT.search(body.partition(_TASK_BEGINS)[0])
+        if said is None:
+            return None
+        # One branch stands for both: it knows the mission's branch as the base, and as nothing else.
+        names = {"base_ref": said["base"], "mission_branch": said["base"], "lane_branch": said["lane"]}
+        return {**names, "cwd": said["cwd"]}, body
+    of = read.metadata
+    names = {"base_ref": of.base_ref, "mission_branch": of.mission_branch, "lane_branch": of.lane_branch}
+    return {**names, "cwd": of.lane_worktree}, read.body
 
 
 def _is_an_argument(word: str) -> bool:

@@ -52,13 +52,13 @@ def interpreter_of(executable: Path) -> list[str]:
 class Warm:
     """A process that has imported a command, and forks for each run of it.
 
-    A run has the arguments, directory, session and output of its own, as if it had been started; the environment is
-    that of the import. What differs: the command line that the system tells of it, its parent, and that runs share
+    A run has the arguments, directory, session and output of its own, as if it had been started; its environment is
+    that of the import, with what a run is given added. What differs: the command line that the system tells of it, its parent, and that runs share
     one hash seed.
 
     Args:
         executable: a Python script.
-        environment: the whole environment of every run.
+        environment: that of the import.
         directory: where the import happens.
 
     Raises:
@@ -100,8 +100,11 @@ class Warm:
         seconds: float,
         *,
         started: Callable[[int], None] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Finished:
         """Run the command as ``argv`` without input and wait for it, as ``processes.run_to_end`` does.
+
+        ``environment`` is added before the command runs; what it looked up while it was imported stays as it was.
 
         Raises:
             OSError: it cannot be started there.
@@ -109,7 +112,7 @@ class Warm:
         """
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             began = time.monotonic()
-            process = self._start(argv, directory, [stdout.fileno(), stderr.fileno()])
+            process = self._start(argv, directory, environment or {}, [stdout.fileno(), stderr.fileno()])
             reply = None
             try:
                 if started is not None:
@@ -136,8 +139,11 @@ class Warm:
     def _closed(self) -> bool:
         return self._channel.fileno() == -1
 
-    def _start(self, argv: Sequence[str], directory: Path | str, descriptors: list[int]) -> int:
-        request = json.dumps({"argv": list(argv), "cwd": str(directory)}).encode() + b"\n"
+    def _start(
+        self, argv: Sequence[str], directory: Path | str, environment: Mapping[str, str], descriptors: list[int]
+    ) -> int:
+        asked = {"argv": list(argv), "cwd": str(directory), "environment": dict(environment)}
+        request = json.dumps(asked).encode() + b"\n"
         if self._closed:
             raise self._dead()
         self._channel.settimeout(_GONE)

@@ -1,7 +1,7 @@
 """Imports a Python command once and forks a process for each run of it; the release's own Python runs this file.
 
 Arguments: the descriptor of the channel, and the path of the command. A request is one byte that carries the
-descriptors of stdout and stderr, then a line of JSON: ``argv`` and ``cwd``. Replies are lines of JSON: ``process``
+descriptors of stdout and stderr, then a line of JSON: ``argv``, ``cwd`` and ``environment``. Replies are lines of JSON: ``process``
 when the process is there, then ``status``, or ``error`` when it cannot be started. Nothing but the standard library.
 PYTEST_DONT_REWRITE
 """
@@ -109,6 +109,9 @@ def _serve(channel: socket.socket, command: str, said: dict[int, bytes]) -> None
                 os.close(descriptor)
                 # What the import printed, each run would have printed.
                 os.write(number, said[number])
+            os.environ.update(request.get("environment", {}))
+            # It was chosen by the environment of the import.
+            tempfile.tempdir = None
             _become(command, request["argv"][1:])
             return
         for descriptor in descriptors:
