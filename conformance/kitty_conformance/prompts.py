@@ -145,6 +145,8 @@ def made(asked: Target, outcome: Outcome) -> Made:
 def race(targets: Sequence[Target], turns: int, environment: Mapping[str, str]) -> list[tuple[Made, float, float]]:
     """Let each target be asked for ``turns`` times by a process of its own with ``environment``, all at once.
 
+    Who lets one reviewer at a time into a worktree declines the others; each target has to come to a prompt.
+
     Returns:
         what each made, with the moments before it was asked for and after it was answered, on one clock.
     """
@@ -169,7 +171,10 @@ def race(targets: Sequence[Target], turns: int, environment: Mapping[str, str]) 
 
         answers = [answer for several in pool.map(one, range(len(targets))) for answer in several]
     found = []
+    served = [asked for asked, outcome, *_ in answers if outcome.ok]
     for asked, outcome, data, before, after in answers:
+        if asked.world.answered(outcome).declined and asked in served:
+            continue
         answer = asked.world.accepted(outcome, f"a prompt for {asked.work_package}, among several at once")
         path = Path(answer["path"])
         # The bytes of that moment: a prompt may be outlived by newer ones until all have ended.
