@@ -154,6 +154,18 @@ class World:
         )
         self.commit("Plan")
 
+    def review(self, package, verdict, number=1):
+        """Write and commit a review artifact, and return its path."""
+        path = self.folder / "tasks" / f"{package}-work" / f"review-cycle-{number}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
+            f"---\ncycle_number: {number}\nmission_slug: {self.slug}\nwp_id: {package}\nreviewer_agent: rev\n"
+            f"reviewed_at: '2020-03-02T09:30:00Z'\nverdict: {verdict}\naffected_files: []\nreproduction_command: null\n"
+            "---\n\n# A review\n"
+        )
+        self.commit("A review")
+        return path
+
     @property
     def lane(self):
         """The worktree of the first lane, once a start made it."""
@@ -166,15 +178,19 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{name}\n")
         self.git("add", "-A", cwd=worktree)
+        return self.staged(name, worktree)
+
+    def staged(self, message, worktree=None):
+        """Commit what is staged in a lane; return whether that was let through, and what was said."""
         done = subprocess.run(
-            ["git", "commit", "-qm", name],
-            cwd=worktree,
+            ["git", "commit", "-qm", message],
+            cwd=worktree or self.lane,
             env=self.environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        print(f"$ git commit {name}\n  exit status {done.returncode}")
+        print(f"$ git commit {message}\n  exit status {done.returncode}")
         return done.returncode == 0, (done.stdout + done.stderr).strip()[-600:]
 
     def action(self, kind, package, actor, **keys):

@@ -44,7 +44,8 @@ def install(version: str, directory: Path) -> Path:
     match = _VERSION.fullmatch(version)
     if match is None:
         raise ImplementationError(f"{version!r} is no version of spec-kitty, such as {DEFAULT_VERSION}")
-    home = directory.absolute() / version
+    # Its scripts hold this path; a link in it may go, and 4.x refuses to run behind one.
+    home = directory.resolve() / version
     home.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
         if not (home / _COMPLETE).is_file():

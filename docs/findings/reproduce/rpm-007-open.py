@@ -1,0 +1,26 @@
+"""Everybody on the machine can read a review prompt."""
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from world import control, judge, main
+
+
+def scenario(world):
+    os.umask(0o022)
+    w = world()
+    w.startable()
+    w.add(*w.walk("WP01", "claimed", "in_progress", "for_review"))
+    run = w.action("review", "WP01", "rev")
+    named = re.findall(r"^[ \t]+cat (\S.*?)[ \t]*$", run.out, re.MULTILINE)
+    control(run.status == 0 and named, run)
+    prompt, modes = Path(named[-1]), {}
+    while prompt != w.base / "tmp":
+        modes[prompt.name[:12]] = stat.filemode(prompt.stat().st_mode)
+        prompt = prompt.parent
+    judge(all(mode[7] == "r" for mode in modes.values()), f"modes of the prompt and of what it lies in: {modes}")
+
+
+main(scenario)
