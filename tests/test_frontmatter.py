@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kitty_reliability.formats.frontmatter import MAX_BYTES, FrontmatterError, join, parse_yaml, split
 
-quick = settings(max_examples=200, deadline=None)
+quick = settings(max_examples=200)
 
 LIBYAML = bool(yaml.__with_libyaml__)
 

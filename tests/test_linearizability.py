@@ -70,7 +70,7 @@ def explained_by_trying(history: list[Operation]) -> bool:
     )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(operations(), max_size=5))
 def test_the_search_agrees_with_trying_every_order(history: list[Operation]) -> None:
     assert (unexplained(history, {"WP01": "planned"}) is None) == explained_by_trying(history)

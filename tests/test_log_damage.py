@@ -761,7 +761,7 @@ CHAIN = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(chain=CHAIN)
 def test_any_chain_of_damage_can_be_read_or_is_diagnosed_and_can_be_undone(
     chain: list[tuple[str, dict[str, Any], bool]],

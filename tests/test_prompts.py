@@ -93,7 +93,7 @@ values = st.sampled_from(
 ) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(values, min_size=11, max_size=11), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_values_that_look_like_something_else_come_back_as_they_were(texts: list[str], body: str) -> None:
     metadata = PromptMetadata(*texts)

@@ -371,7 +371,7 @@ def test_a_repository_of_any_name_is_one_however_it_is_reached(tmp_path: Path, n
     assert repository_identity(root / "inside") != repository_identity(root)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     slug=_TEXT | st.sampled_from(["..", "../x", "/x", "a/../..", "."]), package=_TEXT | st.just("..") | st.just("WP01")
 )

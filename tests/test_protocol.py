@@ -97,7 +97,7 @@ REQUESTS: list[Request] = [
     Surface(request=Guard(root="/r")),
 ]
 
-hypothesis_profile = hypothesis_settings(deadline=None, database=None, derandomize=True, max_examples=200)
+hypothesis_profile = hypothesis_settings(database=None, derandomize=True, max_examples=200)
 
 
 @functools.cache

@@ -111,7 +111,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"
 given_texts = texts.filter(lambda text: bool(text.strip()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(given_texts, given_texts, texts, st.none() | texts, st.lists(st.tuples(texts, st.none() | texts), max_size=3))
 def test_an_artifact_comes_back_as_it_was(
     reviewer: str, at: str, body: str, command: str | None, files: list[tuple[str, str | None]]

@@ -18,7 +18,7 @@ from kitty_reliability.formats.profiles import CONTRACT_320, SPEC_KITTY_32, Prof
 from kitty_reliability.formats.rows import AnnotationRow, DecisionRow, LaneRow, LifecycleRow, RetrospectiveRow, Row
 from kitty_reliability.formats.strict_json import MAX_DEPTH
 
-quick = settings(max_examples=200, deadline=None)
+quick = settings(max_examples=200)
 both_profiles = pytest.mark.parametrize("profile", [CONTRACT_320, SPEC_KITTY_32], ids=lambda profile: profile.name)
 
 REVIEW = {"reviewer": "vera", "verdict": "approved", "reference": "review:1"}

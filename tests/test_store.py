@@ -240,7 +240,7 @@ def _encoded(drawn: list[dict[str, Any]]) -> list[bytes]:
     return lines
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(drawn=_rows(), cuts=st.lists(st.integers(0, 12), max_size=4), order=st.randoms(use_true_random=False))
 def test_rows_in_portions_and_in_any_order_reduce_to_the_same(drawn: Any, cuts: Any, order: Any) -> None:
     lines = _encoded(drawn)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kitty_reliability.formats.strict_json import MAX_DEPTH, RepeatedKeyError, TooDeepError, parse
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=150)
 
 scalars = (
     st.none()
