@@ -11,13 +11,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from kitty_reliability.audit.rules import RULES
+from kitty_reliability.build.mission import mission
 from pytest_kitty import fixtures
 from pytest_kitty.facade import Kitty
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs" / "fixtures").glob("*.md"))
 SIGNATURES = runpy.run_path(str(ROOT / "docs" / "signatures.py"))
+
+AUDIT = "docs/how-to/audit.md"
 
 READER = '''
 class my_reader:
@@ -102,6 +107,43 @@ def test_a_signature_is_that_of_what_is_called() -> None:
     assert "\nwith only_loopback() as NetworkGuard\n" in text
 
 
+def test_the_commands_of_the_audit_page_pass(pytester: pytest.Pytester) -> None:
+    mission(pytester.path, {"WP01": "done", "WP02": "in_review"})
+    (pytester.path / ".kittify").mkdir(exist_ok=True)
+    workflow, pipeline, hooks = (yaml.safe_load(block) for block in blocks(AUDIT, "yaml"))
+    lines = [line for block in blocks(AUDIT, "sh") for line in block.splitlines()]
+    lines += [step["run"] for step in workflow["jobs"]["audit"]["steps"] if "run" in step]
+    lines += [*pipeline["audit"]["script"], hooks["repos"][0]["hooks"][0]["entry"]]
+    lines = [line for line in lines if not line.startswith("pip install ")]
+    assert len(lines) == 10
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "pytest"
+        # Workers take seconds to start, and have tests of their own.
+        if "-n" in arguments:
+            at = arguments.index("-n")
+            del arguments[at : at + 2]
+        result = pytester.runpytest_inprocess(*arguments, "-p", "no:xdist", "-p", "no:randomly")
+        assert result.ret == 0, line
+        assert set(result.parseoutcomes()) == {"passed"}
+    assert (pytester.path / "audit.html").is_file()
+    assert (pytester.path / "audit.xml").is_file()
+
+    # By the ini file of the page, five rules; its baseline was written by a command above.
+    (pytester.path / "pytest.ini").write_text(blocks(AUDIT, "ini")[0], encoding="utf-8")
+    result = pytester.runpytest_inprocess("-p", "kitty", "--kitty-audit", ".", "-p", "no:xdist", "-p", "no:randomly")
+    result.assert_outcomes(passed=5)
+
+    (pytester.path / "test_page.py").write_text(blocks(AUDIT, "python")[0], encoding="utf-8")
+    pytester.runpytest_inprocess("test_page.py", "-p", "no:xdist", "-p", "no:randomly").assert_outcomes(passed=1)
+
+
+def test_the_rules_of_the_audit_page_are_those_of_the_code() -> None:
+    text = (ROOT / AUDIT).read_text(encoding="utf-8")
+    rows = [f"| `{one.id}` | {one.severity} | {one.sentence} | {', '.join(one.clauses)} |" for one in RULES.values()]
+    assert re.findall(r"^\| `.*$", text, re.MULTILINE) == rows
+
+
 def test_every_public_name_is_on_a_page() -> None:
     texts = [(ROOT / page).read_text(encoding="utf-8") for page in PAGES]
     missing = SIGNATURES["missing"](texts)
@@ -127,6 +169,7 @@ def test_every_fixture_is_in_the_index() -> None:
         "docs/profiles.md",
         "docs/reference.md",
         "docs/first-adapter.md",
+        AUDIT,
         *PAGES,
     ],
 )
