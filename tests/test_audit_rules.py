@@ -13,6 +13,7 @@ import pytest
 
 from kitty_reliability.audit.baseline import Baseline, BaselineError
 from kitty_reliability.audit.findings import CannotJudge, Finding, Severity
+from kitty_reliability.audit.mission import AuditedMission
 from kitty_reliability.audit.places import MissionPlace, WrongPathError, find_missions
 from kitty_reliability.audit.rules import MOST_FINDINGS, RULES, audit
 from kitty_reliability.build.mission import mission
@@ -421,6 +422,14 @@ def test_many_bad_lines_are_counted(tmp_path: Path) -> None:
     (folder / LOG).write_bytes(b"{\n" * 5000)
     said = found(folder)
     assert len(said) == MOST_FINDINGS + 1
+    # All was read: of a longer one the rest is not, and costs nothing.
+    (folder / LOG).write_bytes(b"{\n" * 140_000 + b"[\n" * 30_000_000)
+    (place,) = find_missions([folder])
+    looked = AuditedMission(place, CORPUS_DAY)
+    assert len(looked.refused) == looked.seen_lines == (1 << 17) + 1
+    assert {one.fields["line"] for one in looked.refused} == set(range(1, looked.seen_lines + 1))
+    with pytest.raises(CannotJudge, match=f"nothing behind line {looked.seen_lines} was read"):
+        _ = looked.reducer
     assert ("log-integrity", f".: {5000 - MOST_FINDINGS} more findings of log-integrity") in said
 
 

@@ -78,6 +78,9 @@ def log_integrity(mission: AuditedMission) -> Iterator[Finding]:
         said = f"{refused.message}{' (only released 3.2.x reads it)' if lenient else ''}"
         cap = Severity.WARNING if lenient else Severity.ERROR
         yield _of_log(refused.code, said, line, remedy=refused.remediation, clause=refused.entry.invariant, cap=cap)
+    if mission.seen_lines is not None:
+        what = f"has {len(mission.refused)} lines that are refused; nothing behind line {mission.seen_lines} was read"
+        yield _of_log("REFUSED", what, None, remedy="restore it from git")
     yield from _repeated_ids(mission)
     yield from _foreign(mission)
     yield from _differently_read(mission)

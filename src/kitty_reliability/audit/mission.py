@@ -30,6 +30,9 @@ __all__ = ["AuditedMission", "Problem", "ReviewFile", "TaskFile"]
 
 #: Lines that only a lenient reader takes are few and short; the rest is not tried.
 _TRIED_BYTES: Final = 1 << 20
+#: A log with more lines that are refused is not read to its end.
+_MOST_REFUSED: Final = 1000
+_PIECE: Final = 1 << 18
 _COORDINATED: Final = ("coord", "lanes_with_coord")
 
 
@@ -77,6 +80,8 @@ class AuditedMission:
         self.directory = place.directory
         #: What cannot be read, in the order in which it was looked at.
         self.problems: list[Problem] = []
+        #: How far the log was read, when that is not to its end.
+        self.seen_lines: int | None = None
         #: A mission that is a link is not followed: then nothing of it is looked at.
         self.is_link = self.directory.is_symlink()
 
@@ -213,7 +218,21 @@ class AuditedMission:
 
     @cached_property
     def _recovered(self) -> tuple[list[Row], list[Diagnostic]]:
-        return recover_rows(self.log or b"", CONTRACT_320)
+        rows: list[Row] = []
+        refused: list[Diagnostic] = []
+        data, start, before = self.log or b"", 0, 0
+        # By pieces: of a log that is nothing but refused lines, each would cost more than it is long.
+        while start < len(data) and len(refused) <= _MOST_REFUSED:
+            end = data.find(b"\n", start + _PIECE) + 1 or len(data)
+            found, left_out = recover_rows(data[start:end], CONTRACT_320)
+            for row in found:
+                row.line += before
+            rows += found
+            refused += [Diagnostic(one.code, {**one.fields, "line": one.fields["line"] + before}) for one in left_out]
+            before += data.count(b"\n", start, end)
+            start = end
+        self.seen_lines = None if start == len(data) else before
+        return rows, refused
 
     @property
     def rows(self) -> list[Row]:
@@ -268,6 +287,8 @@ class AuditedMission:
         """
         if self.log is None and (self.is_link or any(problem.file == EVENT_LOG_NAME for problem in self.problems)):
             raise CannotJudge("the log cannot be read")
+        if self.refused and self.seen_lines is not None:
+            raise CannotJudge(f"the log cannot be relied on: nothing behind line {self.seen_lines} was read")
         if self.unsafe_packages:
             raise CannotJudge(f"the log cannot be relied on: line {min(self.unsafe_packages)} names no work package")
         try:

@@ -13,8 +13,8 @@ __all__ = ["MAX_BYTES", "MAX_LOG_BYTES", "UnreadableError", "entries", "read_byt
 
 #: Files other than the log are refused from this size on; the largest real one has less than 1 MB.
 MAX_BYTES: Final = 16 * 1024 * 1024
-#: A log of 100,000 rows has 50 MB.
-MAX_LOG_BYTES: Final = 256 * 1024 * 1024
+#: A log of 100,000 rows has 47 MB.
+MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 #: A directory with more names than this is not listed to its end.
 MAX_ENTRIES: Final = 10_000
 
