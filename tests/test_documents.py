@@ -6,6 +6,7 @@ import ast
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kitty_conformance.vectors import folder
 from kitty_reliability.audit.rules import RULES
 from kitty_reliability.build.mission import mission
 from pytest_kitty import fixtures
@@ -69,6 +71,30 @@ def test_the_adapter_of_the_protocol_page_is_asked(tmp_path: Path) -> None:
     # It claims no capability to write, so nothing is decided against it, and nothing holds.
     assert re.search(r"^STA-001 +not applicable", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert done.returncode == 5
+
+
+@pytest.mark.parametrize(("language", "program"), [("python", sys.executable), ("js", "node")])
+def test_the_first_run_of_the_page_of_vectors_says_what_is_otherwise(
+    tmp_path: Path, language: str, program: str
+) -> None:
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    (block,) = blocks("docs/vectors.md", language)
+    script = tmp_path / ("run.mjs" if language == "js" else "run.py")
+    script.write_text(block, encoding="utf-8")
+    done = subprocess.run([found, script, folder()], capture_output=True, text=True, check=False, timeout=60)
+    assert re.fullmatch(r"\d+ of \d+ otherwise, first globs/[\w-]+\n", done.stdout), done.stdout + done.stderr
+
+
+def test_the_page_of_vectors_names_every_file_and_command() -> None:
+    text = (ROOT / "docs" / "vectors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+\.json)`", text, re.MULTILINE)
+    assert sorted([*rows, "manifest.json"]) == sorted(path.name for path in folder().glob("*.json"))
+    assert [line.split()[:3] for line in blocks("docs/vectors.md", "sh")[0].splitlines()] == [
+        ["kitty-conform", "vectors", "write"],
+        ["kitty-conform", "vectors", "check"],
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -170,6 +196,7 @@ def test_every_fixture_is_in_the_index() -> None:
         "docs/reference.md",
         "docs/first-adapter.md",
         AUDIT,
+        "docs/vectors.md",
         *PAGES,
     ],
 )

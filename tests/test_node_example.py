@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from kitty_conformance.vectors import folder
 
 ROOT = Path(__file__).parent.parent
 ADAPTER = Path("conformance", "examples", "node", "adapter.mjs")
@@ -41,6 +45,38 @@ def test_the_example_for_node_keeps_what_it_claims() -> None:
     )
     held = re.findall(r"^([A-Z]{3}-\d{3}) +holds", done.stdout, re.MULTILINE)
     assert (done.returncode, sorted(held)) == (0, sorted(CLAUSES)), done.stdout + done.stderr
+
+
+def vectors(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    if lacking := _lacking():
+        pytest.skip(lacking)
+    command = ["node", ADAPTER.with_name("vectors.mjs"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_example_for_node_answers_the_golden_vectors() -> None:
+    done = vectors()
+    said = json.loads(done.stdout)
+    assert (said["wrong"], said["left_over"]) == ([], []), done.stdout
+    assert done.returncode == 0
+    assert said["counts"].keys() == {"rows", "instants", "reducer", "transitions"}
+    assert sum(said["counts"].values()) > 450
+    assert len(said["explained"]) < 40
+
+
+def test_the_example_for_node_sees_what_is_not_as_expected(tmp_path: Path) -> None:
+    for path in folder().glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    name = tmp_path / "instants.json"
+    name.write_bytes(name.read_bytes().replace(b'"nanoseconds": "0"', b'"nanoseconds": "1"'))
+    assert "instants.json is not the file of the manifest" in vectors(tmp_path).stderr
+    manifest = json.loads((tmp_path / "manifest.json").read_bytes())
+    for entry in manifest["files"]:
+        entry["sha256"] = hashlib.sha256((tmp_path / entry["file"]).read_bytes()).hexdigest()
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    done = vectors(tmp_path)
+    assert done.returncode == 1
+    assert [one["id"] for one in json.loads(done.stdout)["wrong"]] == ["instants/epoch"]
 
 
 def test_the_readme_of_the_example_names_every_module() -> None:

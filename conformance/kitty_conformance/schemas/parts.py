@@ -48,7 +48,7 @@ def listed(items: Shape) -> Shape:
 def instant(words: str) -> Shape:
     """Return the schema of a timestamp; the calendar is not looked at."""
     pattern = (
-        "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"
     )
     return {"type": "string", "pattern": pattern, "not": {"pattern": "\\n"}, "description": words}
 
