@@ -16,6 +16,8 @@ from kitty_conformance import vectors
 from kitty_conformance.command import main
 from kitty_conformance.schemas import NAMES, schema, text
 from kitty_conformance.vectors.cases import bytes_of
+from kitty_reliability.audit.baseline import Baseline, Entry
+from kitty_reliability.audit.rules import RULES
 from kitty_reliability.build.mission import Mission, WorkPackage, mission
 from kitty_reliability.build.repository import repository
 from kitty_reliability.build.reviews import SHAPES, write_review
@@ -188,6 +190,15 @@ def test_every_list_of_known_deviations_validates(path: Path) -> None:
     assert problems("known-deviations", {"deviation": dated}) == []
 
 
+def test_the_baseline_of_an_audit_validates(tmp_path: Path) -> None:
+    for number, entries in enumerate(([], [Entry("kitty-specs/demo", "log", "status.events.jsonl", "h\u00e4 7")])):
+        path = tmp_path / f"{number}.json"
+        Baseline(path, entries).write()
+        assert Baseline.load(path).entries.total() == len(entries)
+        assert problems("audit-baseline", json.loads(path.read_bytes())) == []
+    assert schema("audit-baseline")["examples"][0]["findings"][0]["rule"] in RULES
+
+
 # --- what is not right
 
 WRONG: dict[str, list[dict[str, Any]]] = {
@@ -200,6 +211,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "merge-state": [{"wp_order": "WP01"}, {"strategy": "octopus"}, {"push_requested": 1}, {"current_wp": 1}, {"pending_coord_reconcile": []}],
     "diagnostic": [{"diagnostic_code": "NO_SUCH_CODE"}, {"violated_invariant": "STA-001"}, {"message": ""}],
     "known-deviations": [{"deviation": [{}]}, {"deviations": []}, {"deviation": {}}],
+    "audit-baseline": [{"version": 2}, {"findings": {}}, {"findings": [{"mission": "m", "rule": "r", "file": "f"}]}, {"findings": [{"mission": "m", "rule": "r", "file": "f", "subject": 7}]}],
     "event-row": [{"to_lane": "doing"}, {"force": 1}, {"kind": "comment"}, {"at": "yesterday"}, {"wp_id": "WP01\n"}],
 }  # fmt: skip
 

@@ -147,9 +147,7 @@ def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes
 
 def schema_text() -> str:
     """Return the JSON Schema of the protocol, as ``protocol.schema.json`` has it."""
-    from kitty_reliability.implementations.protocol import protocol_schema
-
-    return json.dumps(protocol_schema(), indent=1) + "\n"
+    return schemas.text("protocol")
 
 
 def run(

@@ -25,6 +25,7 @@ NAMES: Final = (
     "protocol",
     "report",
     "known-deviations",
+    "audit-baseline",
 )
 
 

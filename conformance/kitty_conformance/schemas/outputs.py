@@ -9,6 +9,7 @@ from typing import Final
 from kitty_conformance.catalogue import findings
 from kitty_conformance.known import MOST_DAYS
 from kitty_conformance.reporting.commands import schema_text
+from kitty_reliability.audit.baseline import Entry
 from kitty_reliability.formats.diagnostics import TABLE, Diagnostic
 from kitty_reliability.implementations.protocol import protocol_schema
 
@@ -64,6 +65,21 @@ def known_deviations() -> Shape:
     return titled("known-deviations", "Known deviations", about, made, [{"deviation": [example]}])
 
 
+def audit_baseline() -> Shape:
+    """Return the schema of the baseline of an audit."""
+    words = {
+        "mission": "Its path, from the directory of the file.",
+        "rule": "One that no rule of this version is called stands for nothing.",
+        "file": "From the directory of the mission; . is that directory.",
+        "subject": "What it is about: a work package, an event id, a code.",
+    }
+    entry = shape({key: {**TEXT, "description": words[key]} for key in Entry._fields})
+    example = Entry("kitty-specs/demo-01KVMSSN", "log-integrity", "status.events.jsonl", "ROW_TORN")._asdict()
+    about = "Findings that were there when an audit was begun. Each entry stands for one finding."
+    made = shape({"version": {"const": 1}, "findings": listed(entry)})
+    return titled("audit-baseline", "Baseline of an audit", about, made, [{"version": 1, "findings": [example]}])
+
+
 def report() -> Shape:
     """Return the schema of a line of a report."""
     made: Shape = json.loads(schema_text())
@@ -75,4 +91,5 @@ SCHEMAS: Final[dict[str, Callable[[], Shape]]] = {
     "protocol": protocol_schema,
     "report": report,
     "known-deviations": known_deviations,
+    "audit-baseline": audit_baseline,
 }
