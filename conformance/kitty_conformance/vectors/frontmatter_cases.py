@@ -75,7 +75,7 @@ _VALUES: tuple[tuple[str, str, str, str], ...] = (
     ("indented-list", "A list may be indented", "owned_files:\n  - a\n  - b\n", ""),
     ("unicode", "Text is kept as it is, not normalised", "title: \"caf\u00e9 cafe\u0301 \U0001f600\"\n", ""),
     ("unicode-separator", "A raw U+2028 in a quoted text", 'title: "a\u2028b"\n', ""),
-    ("next-line", "A raw U+0085 in a quoted text", 'title: "a\u0085b"\n', ""),
+    ("next-line", "A raw U+0085 in a quoted text ends a line, and becomes a blank", 'title: "a\u0085b"\n', ""),
     ("deep", "Thirty-one lists in the mapping are read", "history: " + "[" * 31 + "]" * 31 + "\n", ""),
     ("too-deep", "Thirty-two are too deep", "history: " + "[" * 32 + "]" * 32 + "\n", "has no such bound"),
     ("second-document", "... ends the document, and nothing may follow", "title: One\n...\nsubtitle: Two\n", ""),

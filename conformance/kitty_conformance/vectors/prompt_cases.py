@@ -61,9 +61,8 @@ def cases() -> Iterator[Case]:
     yield _case(
         "extra-key", "Keys beyond the eleven do not count", encode_prompt_values({**_VALUES, "mood": "fine"}, _BODY)
     )
-    yield _case(
-        "other-order", "Their order does not count", encode_prompt_values(_VALUES, _BODY).replace(b"---\n", b"---\n", 1)
-    )
+    dashes, *fields, end = whole.partition(_BODY.encode())[0].splitlines(keepends=True)
+    yield _case("other-order", "Their order does not count", b"".join([dashes, *fields[::-1], end]) + _BODY.encode())
     for field in PROMPT_FIELDS:
         yield _case(
             f"other-{field.replace('_', '-')}",

@@ -114,8 +114,8 @@ def _contract() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
         "A rejection outranks an approval of the same instant in another time zone",
         [
             *_way(*_REVIEWED),
-            lane(6, at="2026-01-05T10:00:00+01:00", from_lane="in_review", to_lane="planned", review_result=_RESULT),
-            lane(7, at="2026-01-05T09:00:00Z", from_lane="in_review", to_lane="approved", review_result=_APPROVAL),
+            lane(6, at="2026-01-05T11:00:00+01:00", from_lane="in_review", to_lane="planned", review_result=_RESULT),
+            lane(7, at="2026-01-05T10:00:00Z", from_lane="in_review", to_lane="approved", review_result=_APPROVAL),
         ],
     )
 
@@ -158,7 +158,7 @@ def _same_instants() -> Iterator[tuple[str, str, list[Any]]]:
     )
     yield (
         "rejection-then-blocked",
-        "What is neither approval nor rejection",
+        "What is neither an approval nor a rejection counts by its id",
         [
             *_way(*_REVIEWED),
             lane(6, at=now, from_lane="in_review", to_lane="in_progress", review_result=_RESULT),
