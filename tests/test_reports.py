@@ -26,6 +26,7 @@ from kitty_conformance.reporting.explaining import explain
 from kitty_conformance.reporting.junit import junit
 from kitty_conformance.reporting.markdown import markdown
 from kitty_conformance.reporting.page import page
+from kitty_conformance.reporting.shape import fits
 from kitty_reliability.formats.diagnostics import TABLE
 from kitty_reliability.formats.visible import visible
 from pytest_kitty.scenarios import Finding
@@ -154,12 +155,30 @@ def test_a_line_is_ascii_whatever_was_said(every: Document) -> None:
         ("prose\n", "line 1"),
         ('{"type": "result", "scenario": "x"}\n', "line 1"),
         ('{"type": "header", "format": 2}\n', "format 1"),
-        ('{"type": "header", "format": 1}\n{"type": "footer"}\n{"type": "result", "scenario": "x"}\n{}\n', "line 3"),
+        ('{"type": "header", "format": 1}\n', "line 1"),
     ],
 )
 def test_what_is_no_report_is_refused_by_its_line(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "it").write_text(text, encoding="utf-8")
     with pytest.raises(ReportError, match=says):
+        read_report(tmp_path / "it")
+
+
+def test_a_line_of_a_wrong_shape_is_believed_nowhere(written: Path, tmp_path: Path) -> None:
+    lines = (written / "run.json").read_text(encoding="ascii").splitlines()
+    for number in (0, 1, len(lines) - 1):
+        value = json.loads(lines[number])
+        assert fits(value["type"], value)
+        wrong = [{**value, key: {"no": [3]}} for key in value]
+        optional = ("deviation_problems", "reproductions")
+        missing = [{name: value[name] for name in value if name != key} for key in value if key not in optional]
+        for broken in (*wrong, *missing):
+            said = [*lines[:number], json.dumps(broken), *lines[number + 1 :], "{}"]
+            (tmp_path / "it").write_text("\n".join(said), encoding="ascii")
+            with pytest.raises(ReportError, match=f": line {number + 1} is not where"):
+                read_report(tmp_path / "it")
+    (tmp_path / "it").write_text("\n".join([*lines, lines[1], "{}"]), encoding="ascii")
+    with pytest.raises(ReportError, match=f": line {len(lines) + 1} is not where"):
         read_report(tmp_path / "it")
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from kitty_reliability.formats.visible import visible
 
+from .shape import fits
+
 __all__ = ["FORMAT", "Document", "ReportError", "line", "read_report"]
 
 #: The version of the format. A key may be added to it; one that changes its meaning makes another version.
@@ -52,11 +54,11 @@ def read_report(path: Path) -> Document:
     for number, text in enumerate(lines, start=1):
         value = _value(text)
         kind = value.get("type")
-        if document is None and kind == "header" and value.get("format") == FORMAT:
+        if document is None and kind == "header" and fits(kind, value):
             document = Document(value)
-        elif document is not None and document.footer is None and kind == "result" and "scenario" in value:
+        elif document is not None and document.footer is None and kind == "result" and fits(kind, value):
             document.results.append(value)
-        elif document is not None and document.footer is None and kind == "footer":
+        elif document is not None and document.footer is None and kind == "footer" and fits(kind, value):
             document.footer = value
         elif document is None or number < len(lines):
             raise ReportError(f"{path}: line {number} is not where a report of format {FORMAT} has such a line")
