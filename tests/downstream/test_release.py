@@ -74,7 +74,7 @@ def test_the_sdist_makes_the_very_wheel_that_the_tree_makes(wheel: Path, tmp_pat
     again = build(source, "wheel", tmp_path / "wheel")
     assert again.name == wheel.name
     assert again.read_bytes() == wheel.read_bytes()
-    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"):
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "noxfile.py"):
         assert (source / name).read_bytes() == (ROOT / name).read_bytes()
 
 
