@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kitty_reliability.build.lanes import RepositoryMission
 from kitty_reliability.build.repository import git_environment, repository
 from kitty_reliability.formats.profiles import SPEC_KITTY_32
 from kitty_reliability.implementations.protocol import Capability, Guard, Hello, Surface
 from kitty_reliability.reference.adapter import Reference
+from kitty_reliability.reference.commands import main
 
 MINE, THEIRS = "src/wp04/a.py", "src/wp01/a.py"
+
+ENTRIES = yaml.safe_load((Path(__file__).parent.parent / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -307,7 +312,15 @@ def test_a_hook_of_somebody_else_is_left_alone(built: RepositoryMission) -> None
     assert hook.read_bytes() == b"#!/bin/sh\n"
 
 
-def test_the_entry_for_pre_commit_runs_the_command() -> None:
-    text = (Path(__file__).parent.parent / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
-    assert "entry: python -m kitty_reliability.reference guard\n" in text
-    assert "pass_filenames: false\n" in text
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry["id"]))
+def test_an_entry_for_pre_commit_runs_its_command(
+    built: RepositoryMission, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python, module, name, command = entry["entry"].split()
+    assert (python, module, name) == ("python", "-m", "kitty_reliability.reference")
+    assert (entry["id"], entry["language"], entry["pass_filenames"]) == (f"kitty-{command}", "python", False)
+    mission = [] if command == "guard" else ["--mission", built.slug]
+    monkeypatch.chdir(built.root)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert main([command, *mission], Reference()) == 0
+    assert capsys.readouterr().err == ""
