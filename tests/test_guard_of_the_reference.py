@@ -312,7 +312,8 @@ def test_a_hook_of_somebody_else_is_left_alone(built: RepositoryMission) -> None
     assert hook.read_bytes() == b"#!/bin/sh\n"
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry["id"]))
+# The audit's is run by tests/downstream/test_release.py, which has an environment as pre-commit makes one.
+@pytest.mark.parametrize("entry", ENTRIES[:-1], ids=lambda entry: str(entry["id"]))
 def test_an_entry_for_pre_commit_runs_its_command(
     built: RepositoryMission, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

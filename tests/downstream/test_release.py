@@ -14,8 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.metadata import Metadata
 from packaging.version import Version
+
+from kitty_reliability import mission
 
 ROOT = Path(__file__).parents[2]
 EPOCH = 1_700_000_000
@@ -111,6 +114,19 @@ def test_the_adapter_of_the_project_and_the_reference_conform(programs: Path, pr
     said = run(programs / "kitty-conform", "run", adapter, "reference", "--clause", "LOG-001", cwd=project).stdout
     assert re.findall(r"^=+ clauses: (\S+) ", said, re.MULTILINE) == ["lane-reader", "reference"], said
     assert len(re.findall(r"^LOG-001 +holds ", said, re.MULTILINE)) == 2, said
+
+
+def test_the_entry_for_pre_commit_audits_a_repository(programs: Path, tmp_path: Path) -> None:
+    mission(tmp_path, {"WP01": "approved"}, slug="right")
+    mission(tmp_path, {"WP01": "claimed"}, slug="torn").log.raw(b'{"half')
+    (entry,) = (
+        one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text()) if one["id"] == "kitty-audit"
+    )
+    python, *arguments = entry["entry"].split()
+    said = run(programs / python, *arguments, cwd=tmp_path, status=1).stdout
+    assert re.search(r"kitty-specs/torn/status\.events\.jsonl:\d+", said), said
+    assert re.search(r"^1 failed, ", said, re.MULTILINE), said
+    assert "kitty-specs/right/" not in said
 
 
 def test_mypy_accepts_the_project(programs: Path, project: Path, tmp_path: Path) -> None:
