@@ -50,7 +50,8 @@ def parse(text: bytes) -> Any:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if error.msg.startswith("depth limit"):
+        # "depth limit exceeded", or "array and object recursion depth exceeded" in earlier releases.
+        if "depth" in error.msg:
             raise TooDeepError(error.msg) from None
         raise ValueError(_explain(error)) from None
     if value.__class__ is not dict and value.__class__ is not list:
