@@ -106,6 +106,14 @@ def test_the_reference_conforms_as_a_program_in_another_order_and_with_two_worke
     assert done.stdout.rstrip().splitlines()[-1].endswith("0 violated, 0 undecided, 0 not applicable")
 
 
+def test_diagnostics_may_stand_in_a_declared_field_and_a_database_may_hold_what_is_to_be_told() -> None:
+    clauses = ("SYN-002", "SYN-004", "SYN-005")
+    done = conform("mutant:tells-in-a-field", *(word for one in clauses for word in ("--clause", one)), only="not text")
+    assert verdicts(done.stdout) == dict.fromkeys(clauses, "holds"), done.stdout + done.stderr
+    passed = re.findall(r"^SYN-\d+ +holds +(\d+) passed$", done.stdout, re.MULTILINE)
+    assert sum(map(int, passed)) == 8, "none is left out, as those about the database are for the reference"
+
+
 def test_the_reference_conforms_as_a_program_that_is_started_for_each_operation() -> None:
     spec = f"once:{sys.executable} -m kitty_reliability.implementations.serve reference"
     done = conform(spec, "--clause", "STA-001", "--clause", "LOG-012")

@@ -15,28 +15,37 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from kitty_reliability.faults.locks import file_lock_held
+from kitty_reliability.faults.locks import file_lock_held, sqlite_lock_held
 from kitty_reliability.faults.network import LoopbackServer, NetworkGuard
 from kitty_reliability.faults.shutdown import ran_during_shutdown
 from kitty_reliability.faults.sync_script import StepLike, SyncFault, SyncScript
 from kitty_reliability.faults.sync_service import SyncRequest, SyncService
 from kitty_reliability.implementations.processes import Finished, clean_environment, run_to_end
-from kitty_reliability.implementations.protocol import Batch, Move, Open, Repair, Request
+from kitty_reliability.implementations.protocol import Batch, Move, Open, Recover, Repair, Request
 from kitty_reliability.observe.output import Output, OutputError, one_json_value, sync_diagnostics
 from kitty_reliability.observe.rows import LogMark
-from pytest_kitty.scenarios import Finding, inconclusive
+from pytest_kitty.scenarios import Finding, inconclusive, not_applicable
 
-from .starts import startable
+from .starts import claimed_by, ended_process, startable
 from .terminals import run_in_terminals, run_merged
 from .world import World, Worlds
 
-__all__ = ["Case", "Finalizers", "Seen", "failing"]
+__all__ = ["Case", "Finalizers", "Seen", "WRITERS", "failing"]
 
 _SWITCH = "SPEC_KITTY_ENABLE_SAAS_SYNC"
 _AT_ONCE = 4
+#: The operations that tell the service once they are durable, and where each leaves WP01; the others tell nothing.
+WRITERS: Mapping[str, str] = {
+    "transition": "claimed",
+    "batch": "claimed",
+    "start": "in_progress",
+    "recover": "planned",
+    "repair": "planned",
+}
 _PACKAGES = [f"WP{number:02}" for number in range(1, 7)]
 
 
@@ -44,8 +53,8 @@ _PACKAGES = [f"WP{number:02}" for number in range(1, 7)]
 class Case:
     """A command, and what it meets.
 
-    ``asks``: ``transition``, ``batch`` (of six), ``start``, ``repair``; or what fails here already: ``illegal``,
-    ``damaged`` (the log), ``nowhere`` (no such mission). ``switch`` is what the environment says of sync, None for
+    ``asks``: one of ``WRITERS`` (a batch is of six); or what fails here already: ``illegal``, ``damaged`` (the log),
+    ``nowhere`` (no such mission). ``switch`` is what the environment says of sync, None for
     nothing. ``streams``: ``terminals`` has one for each, ``merged`` is one pipe for both; both with FORCE_COLOR.
     """
 
@@ -55,6 +64,8 @@ class Case:
     switch: str | None = "1"
     streams: Literal["apart", "merged", "terminals"] = "apart"
     locked: bool = False
+    #: What becomes of the database of what is yet to be told, once a command has made it.
+    store: Literal["damaged", "locked"] | None = None
     redirected: bool = False
     ending: bool = False
     environment: tuple[tuple[str, str], ...] = ()
@@ -83,12 +94,16 @@ class Seen:
     decoyed: int
     #: Whether the local change was on disk while the first request waited; None when none did.
     durable_first: bool | None
+    #: How long the command took, and how long it was there once the service had its first request; None without one.
+    seconds: float
+    asking: float | None
 
     @property
     def what(self) -> str:
         """Name the case in a failure's text."""
         words = [self.case.asks, self.case.form, str(self.case.script.default.fault)]
         words += [name for name in ("locked", "redirected", "ending") if getattr(self.case, name)]
+        words += [f"store {self.case.store}"] if self.case.store else []
         return f"{' '.join(words)}: exit status {self.status}, stderr {self.stderr[-300:]!r}"
 
     @property
@@ -112,8 +127,12 @@ class Seen:
     def code(self) -> str:
         """Return the code of the one failure that it met; a finding when it does not tell of it."""
         found = self.diagnostics
-        self.world.check(found, Finding.DIAGNOSTIC_MISSING, f"sync failed, and nothing tells of it; {self.what}")
+        self.world.check(found, Finding.DIAGNOSTIC_MISSING, f"sync failed, and no diagnostic tells of it; {self.what}")
         return str(found[0].get("diagnostic_code"))
+
+    def told(self) -> str:
+        """Return the code of the failure; inconclusive when it does not tell of it, which SYN-003 and SYN-004 judge."""
+        return self.code() if self.diagnostics else inconclusive(f"no diagnostic tells of the failure; {self.what}")
 
 
 class Finalizers:
@@ -127,58 +146,80 @@ class Finalizers:
         self._make = make
         self._seen: dict[Case, Seen] = {}
 
-    def see(self, guard: NetworkGuard, cases: Sequence[Case]) -> list[Seen]:
-        """Return what the command of each case did; those that were not run yet are run now, some at once."""
-        new = [case for case in dict.fromkeys(cases) if case not in self._seen]
+    def see(self, guard: NetworkGuard, cases: Sequence[Case], *, again: bool = False) -> list[Seen]:
+        """Return what the command of each case did; those that were not run yet are run now, some at once.
+
+        ``again``: all of them are.
+        """
+        new = [case for case in dict.fromkeys(cases) if again or case not in self._seen]
         # The implementation is asked one thing at a time; its commands run beside each other.
-        prepared = [_Prepared(case, self._make(repr(case)), guard) for case in new]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ExitStack() as services, ThreadPoolExecutor(_AT_ONCE) as pool:
+            prepared = [_Prepared(case, self._make(repr(case)), guard, services, self._patience) for case in new]
             for one in list(pool.map(_Prepared.run, prepared)):
                 self._seen[one.case] = one
         return [self._seen[case] for case in cases]
+
+    @property
+    def _patience(self) -> float:
+        """How long a command may take besides its sync before it is killed, in seconds: this machine may be busy."""
+        took = [seen.seconds for case, seen in self._seen.items() if case == Case()]
+        return 5 * took[0] if took else 60.0
 
 
 class _Prepared:
     """A world for a case, and the command in it."""
 
-    def __init__(self, case: Case, worlds: Worlds, guard: NetworkGuard) -> None:
+    def __init__(self, case: Case, worlds: Worlds, guard: NetworkGuard, services: ExitStack, patience: float) -> None:
         self.case, self.guard = case, guard
         greeting = worlds.implementation.greeting
         if greeting.sync_variable is None:
             inconclusive("it does not say which variable holds the address of its hosted service")
         self.variable = greeting.sync_variable
         #: Generous: starting a program on a busy machine is none of the declared bound.
-        self.limit = greeting.sync_seconds + max(10.0, 10 * greeting.typical_seconds)
+        self.limit = greeting.sync_seconds + max(10.0, 10 * greeting.typical_seconds, patience)
         self.patience = greeting.sync_seconds / 2
         packages = dict.fromkeys(_PACKAGES, "planned")
-        self.world = startable(worlds, packages) if case.asks == "start" else worlds(packages)
+        self.world = startable(worlds, packages) if case.asks in ("start", "recover") else worlds(packages)
+        if case.asks == "recover":
+            claimed_by(self.world, "WP01", *ended_process())
+            self.world.commit()
         if case.asks in ("damaged", "repair"):
             self.world.mission.log.raw(b"this is no row\n")
             self.world.commit()
         self.lock = self._lock()
-        self.command = self.world.command(self._request(), case.form)
+        self.service = services.enter_context(SyncService(case.script))
+        self.decoy = services.enter_context(SyncService())
+        address = services.enter_context(_redirecting(self.decoy.url)) if case.redirected else self.service.url
+        self.address = address.replace("://", f"://{case.user}")
+        self.command = self.world.command(self._request(), case.form, sync_address=self.address)
+        self.before = self._command_before(greeting.sync_store) if case.store else None
         self.mark = self.world.mark()
 
     def run(self) -> Seen:
         """Run the command."""
+        environment = self._environment()
         with ExitStack() as stack:
             if self.lock is not None:
                 stack.enter_context(file_lock_held(self.lock))
-            service = stack.enter_context(SyncService(self.case.script))
-            decoy = stack.enter_context(SyncService())
-            address = stack.enter_context(_redirecting(decoy.url)) if self.case.redirected else service.url
-            environment = self._environment(service, address.replace("://", f"://{self.case.user}"))
+            for store in self._stores(environment):
+                if self.case.store == "locked":
+                    stack.enter_context(sqlite_lock_held(store))
+                else:
+                    store.write_bytes(b"no database\n" * 1000)
             watched = stack.enter_context(ThreadPoolExecutor(1))
-            done = watched.submit(self._started, environment)
+            began = time.monotonic()
+            done = watched.submit(self._started, self.command["argv"], environment)
             first = None
             if self.case.script.default.fault is SyncFault.TIMEOUT:
-                while not service.requests and not done.done():
+                while not self.service.requests and not done.done():
                     time.sleep(0.01)
-                first = self._durable() if service.requests else None
+                first = self._durable() if self.service.requests else None
             status, stdout, stderr = done.result()
+            seconds, asked = time.monotonic() - began, self.service.requests[:1]
+            asking = (datetime.now(UTC) - asked[0].at).total_seconds() if asked else None
             return Seen(
-                self.case, self.world, self.mark, status, Output(stdout), Output(stderr),
-                tuple(service.requests), len(service.connections), len(decoy.connections), first,
+                self.case, self.world, self.mark, status, Output(stdout), Output(stderr), tuple(self.service.requests),
+                len(self.service.connections), len(self.decoy.connections), first, seconds, asking,
             )  # fmt: skip
 
     def _durable(self) -> bool:
@@ -200,6 +241,24 @@ class _Prepared:
         lock.parent.mkdir(parents=True, exist_ok=True)
         return lock
 
+    def _command_before(self, pattern: str | None) -> Sequence[str]:
+        """Return the command whose run makes the database: it does the same to another work package."""
+        if pattern is None:
+            not_applicable("it declares no database of what is yet to be told")
+        self.pattern = pattern
+        return list(self.world.command(self.world.transition_request("WP02", "claimed"), self.case.form)["argv"])
+
+    def _stores(self, environment: Mapping[str, str]) -> list[Path]:
+        """Have the databases made by the same command for another work package, and return where they are."""
+        if self.before is None:
+            return []
+        status, _, stderr = self._started(self.before, environment)
+        if status != 0:
+            inconclusive(f"before anything is wrong it ends with {status}: {stderr[-300:]!r}")
+        self.mark = self.world.mark()
+        found = sorted(Path(environment["HOME"]).glob(self.pattern))
+        return found or inconclusive(f"no {self.pattern} is below its home, once it ran")
+
     def _request(self) -> Request:
         root, slug, world = str(self.world.mission.root), self.world.mission.slug, self.world
         match self.case.asks:
@@ -208,6 +267,10 @@ class _Prepared:
                 return Batch(root=root, mission=slug, moves=moves)
             case "start":
                 return world.start_request("WP01", world.actor)
+            case "recover":
+                return Recover(
+                    root=root, mission=slug, work_package="WP01", actor=world.actor, reason="its holder is gone"
+                )
             case "repair":
                 return Repair(root=root, mission=slug)
             case "illegal":
@@ -216,8 +279,9 @@ class _Prepared:
                 return world.transition_request("WP01", "claimed").model_copy(update={"mission": "nowhere-01ZZZZZZ"})
         return world.transition_request("WP01", "claimed")
 
-    def _environment(self, service: SyncService, address: str) -> dict[str, str]:
-        given = {**self.command["env"], **service.environment(), self.variable: address, **dict(self.case.environment)}
+    def _environment(self) -> dict[str, str]:
+        given = {**self.command["env"], **self.service.environment(), self.variable: self.address}
+        given |= dict(self.case.environment)
         given |= {_SWITCH: self.case.switch or ""}
         given |= self.guard.environment(given)
         if self.case.streams != "apart":
@@ -228,8 +292,8 @@ class _Prepared:
             del given[_SWITCH]
         return given
 
-    def _started(self, environment: Mapping[str, str]) -> tuple[int | None, bytes, bytes]:
-        argv, cwd = self.command["argv"], self.command["cwd"]
+    def _started(self, argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int | None, bytes, bytes]:
+        cwd = self.command["cwd"]
         if self.case.ending:
             python, program, arguments = _as_python(argv)
             late = ran_during_shutdown(program, arguments, "", python, environment, Path(cwd), self.limit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,6 +11,8 @@ from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from kitty_reliability.formats.instants import instant
 from kitty_reliability.implementations.protocol import Actor, Capability, Outcome, Request
@@ -20,8 +24,10 @@ from .world import World, Worlds, another_process, names_actor, told
 __all__ = [
     "at_once",
     "chain",
+    "claimed_by",
     "conflict",
     "converges",
+    "ended_process",
     "give_inputs",
     "lane_rows",
     "no_lane_row",
@@ -54,6 +60,18 @@ def give_inputs(directory: Path) -> None:
         "---\nartifact_type: spec-kitty.analysis-report\ninput_artifacts:\n"
         f"{inputs}  charter:\n    path:\n    sha256:\n---\n# Analysis\n".encode()
     )
+
+
+def ended_process() -> tuple[int, float]:
+    """Return the number of a process that ended, and when it started."""
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
+        return process.pid, psutil.Process(process.pid).create_time()
+
+
+def claimed_by(world: World, work_package: str, process: int | None, started_at: float | None) -> None:
+    """Write the claim of somebody whose process is known, as released versions write it."""
+    policy = {"agent": world.actor, "shell_pid": process, "shell_pid_created_at": started_at and str(started_at)}
+    world.mission.log.lane(work_package, "claimed", policy_metadata=policy)
 
 
 def at_once(world: World, requests: Sequence[Request]) -> list[Outcome]:

@@ -16,7 +16,18 @@ from kitty_reliability.implementations.protocol import Actor, Batch, Capability,
 from kitty_reliability.observe.rows import lane_from_bytes
 from pytest_kitty.scenarios import Finding, inconclusive, not_applicable
 
-from .starts import at_once, chain, conflict, lane_rows, no_lane_row, shown, startable, started
+from .starts import (
+    at_once,
+    chain,
+    claimed_by,
+    conflict,
+    ended_process,
+    lane_rows,
+    no_lane_row,
+    shown,
+    startable,
+    started,
+)
 from .world import World, Worlds, names_actor, told
 
 
@@ -422,19 +433,12 @@ def running() -> Iterator[psutil.Process]:
 @pytest.fixture
 def gone() -> tuple[int, float]:
     """A process that ended: its number and when it started."""
-    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
-        return process.pid, psutil.Process(process.pid).create_time()
+    return ended_process()
 
 
 def _recoverable(starts: Worlds) -> World:
     starts.needs(Capability.RECOVER)
     return startable(starts, {"WP01": "planned", "WP02": "planned"})
-
-
-def _claimed_by(world: World, work_package: str, process: int | None, started_at: float | None) -> None:
-    """Write the claim of somebody whose process is known, as released versions write it."""
-    policy = {"agent": world.actor, "shell_pid": process, "shell_pid_created_at": started_at and str(started_at)}
-    world.mission.log.lane(work_package, "claimed", policy_metadata=policy)
 
 
 def _given_back(world: World, work_package: str, holder: Actor) -> None:
@@ -458,7 +462,7 @@ def _given_back(world: World, work_package: str, holder: Actor) -> None:
 def test_what_a_process_that_ended_held_is_given_back(starts: Worlds, gone: tuple[int, float]) -> None:
     """The holder's process ended, between claim and start or after it: the work package is anybody's again."""
     world = _recoverable(starts)
-    _claimed_by(world, "WP01", *gone)
+    claimed_by(world, "WP01", *gone)
     _given_back(world, "WP01", world.actor)
     mark = world.mark()
     outcome = world.start("WP02", world.actor, process_id=gone[0], process_started=gone[1])
@@ -470,7 +474,7 @@ def test_what_a_process_that_ended_held_is_given_back(starts: Worlds, gone: tupl
 def test_a_process_id_that_was_used_again_is_another_process(starts: Worlds, running: psutil.Process) -> None:
     """The number runs, but its process started at another time: the holder is gone."""
     world = _recoverable(starts)
-    _claimed_by(world, "WP01", running.pid, running.create_time() - 3600)
+    claimed_by(world, "WP01", running.pid, running.create_time() - 3600)
     _given_back(world, "WP01", world.actor)
 
 
@@ -481,7 +485,7 @@ def test_time_that_passed_proves_nothing(
 ) -> None:
     """However old a claim is: without proof that its holder is gone it stays with him."""
     world = _recoverable(starts)
-    _claimed_by(world, "WP02", *gone)
+    claimed_by(world, "WP02", *gone)
     _given_back(world, "WP02", world.actor)
     process, started_at = {
         "running": (running.pid, running.create_time()),
@@ -491,7 +495,7 @@ def test_time_that_passed_proves_nothing(
         "start alone": (None, gone[1]),
     }[known]
     # What is built is dated years ago.
-    _claimed_by(world, "WP01", process, started_at)
+    claimed_by(world, "WP01", process, started_at)
     mark = world.mark()
     world.declined(world.recover("WP01", f"impl-{world.rng.randrange(10**6)}-b"), f"of the holder is known: {known}")
     world.untouched(mark, f"giving back was refused, known: {known}")
@@ -505,11 +509,11 @@ def test_an_earlier_holder_says_nothing_of_the_present_one(
 ) -> None:
     """A's process ended and A's claim was given back; what B claimed since is B's, and told as B's."""
     world = _recoverable(starts)
-    _claimed_by(world, "WP02", *gone)
+    claimed_by(world, "WP02", *gone)
     _given_back(world, "WP02", world.actor)
 
     second = f"second-{world.rng.randrange(10**6)}"
-    _claimed_by(world, "WP01", *gone)
+    claimed_by(world, "WP01", *gone)
     world.mission.log.lane("WP01", "planned", force=True, reason="the holder is gone")
     policy = {"agent": second, "shell_pid": running.pid, "shell_pid_created_at": str(running.create_time())}
     world.mission.log.lane("WP01", "claimed", actor=second, policy_metadata=policy)
@@ -526,7 +530,7 @@ def test_an_earlier_holder_says_nothing_of_the_present_one(
 def test_what_nobody_holds_is_not_given_back(starts: Worlds, gone: tuple[int, float], lane: str) -> None:
     """Recovery is for what somebody had in hand and left; everything else stays where it is."""
     world = _recoverable(starts)
-    _claimed_by(world, "WP02", *gone)
+    claimed_by(world, "WP02", *gone)
     _given_back(world, "WP02", world.actor)
     world = startable(starts, {"WP01": lane})
     mark = world.mark()
@@ -542,7 +546,7 @@ def test_what_nobody_holds_is_not_given_back(starts: Worlds, gone: tuple[int, fl
 def test_a_review_is_not_given_back_without_proof(starts: Worlds, gone: tuple[int, float]) -> None:
     """Nothing is known of the reviewer's process: the review stays where it is, and is gone on with."""
     world = _recoverable(starts)
-    _claimed_by(world, "WP01", *gone)
+    claimed_by(world, "WP01", *gone)
     _given_back(world, "WP01", world.actor)
     world = startable(starts, {"WP01": "for_review"})
     mark = world.mark()

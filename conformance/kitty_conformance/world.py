@@ -331,9 +331,11 @@ class World:
         self.asked.append(f"`{shlex.join(answer['argv'][:6])} ...` -> exit status {done.status}")
         return CommandResult(answer["argv"], done.status, done.stdout, done.stderr)
 
-    def command(self, request: Any, form: Literal["json", "text"] = "json") -> Mapping[str, Any]:
+    def command(
+        self, request: Any, form: Literal["json", "text"] = "json", *, sync_address: str | None = None
+    ) -> Mapping[str, Any]:
         """Return argv, env and cwd of the implementation's own command for ``request``; inconclusive without one."""
-        outcome = self.ask(Surface(request=request, format=form))
+        outcome = self.ask(Surface(request=request, format=form, sync_address=sync_address))
         if outcome.kind is OutcomeKind.UNSUPPORTED:
             inconclusive(str(outcome.value["reason"]))
         return self.accepted(outcome, "the command is named")

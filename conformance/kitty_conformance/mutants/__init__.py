@@ -6,13 +6,10 @@ scenario and the finding. It proves that the suite is sensitive to that mistake;
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 
-from kitty_reliability.implementations.in_process import Answers
-
-from .base import Mutant
+from .base import Mutant, Reference
 
 __all__ = ["Mutant", "create", "mutants"]
 
@@ -24,9 +21,11 @@ def mutants() -> dict[str, type[Mutant]]:
     return {mutant.name: mutant for mutant in found}
 
 
-def create(name: str) -> Callable[[], Answers]:
-    """Return what makes the mutant called ``name``; LookupError with the known names otherwise."""
-    known = mutants()
+def create(name: str) -> type[Reference]:
+    """Return what makes the mutant called ``name``, or the variant; LookupError with the known names otherwise."""
+    from .sync_field import VARIANTS
+
+    known: dict[str, type[Reference]] = {**mutants(), **{variant.name: variant for variant in VARIANTS}}
     if name not in known:
         raise LookupError(f"unknown mutant {name!r}; known: {', '.join(sorted(known))}")
     return known[name]

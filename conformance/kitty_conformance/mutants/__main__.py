@@ -6,7 +6,7 @@ import sys
 
 from kitty_reliability.reference.commands import main
 
-from . import mutants
+from . import create
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[2:], mutants()[sys.argv[1]]()))
+    raise SystemExit(main(sys.argv[2:], create(sys.argv[1])()))

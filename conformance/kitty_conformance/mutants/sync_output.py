@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from socket import create_connection
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 from filelock import FileLock
 
-from kitty_reliability.implementations.protocol import Outcome, Request, Start, Surface, Transition
+from kitty_reliability.implementations.protocol import Outcome, Recover, Request, Start, Surface, Transition
 from kitty_reliability.reference.syncing import ADDRESS, FinalSync, SyncDiagnostic, SyncFailure
 
 from .base import Mutant, Reference, declare, reference
@@ -36,9 +36,15 @@ class _EndsWith1(FinalSync):
 
 
 class _FailsAStart(_EndsWith1):
+    of: ClassVar[type[Any]] = Start
+
     def finish(self, request: Request, outcome: Outcome, *, as_json: bool) -> None:
-        kind = _EndsWith1 if isinstance(request, Start) else FinalSync
+        kind = _EndsWith1 if isinstance(request, self.of) else FinalSync
         kind.finish(self if kind is _EndsWith1 else FinalSync(self.workflow), request, outcome, as_json=as_json)
+
+
+class _FailsARecovery(_FailsAStart):
+    of = Recover
 
 
 class _DiesOfALock(FinalSync):
@@ -255,6 +261,15 @@ class _WaitsForEachByte(FinalSync):
         worker.join()
 
 
+class _AsksFourTimes(FinalSync):
+    def sync(self, request: Any, outcome: Outcome) -> list[SyncDiagnostic]:
+        for _ in range(4):
+            found = super().sync(request, outcome)
+            if not any("timeout" in one.diagnostic_code for one in found):
+                break
+        return found
+
+
 class _WaitsForTheLock(FinalSync):
     def locked(self, path: Path) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -326,6 +341,9 @@ MUTANTS: list[type[Mutant]] = [
          "The change is made, sync fails, and the result says failed (#2605).", _TellsItAsFailed),
     _syn("SYN-001", "fails-a-start-for-sync", "test_a_failing_sync_costs_no_other_writer_its_success",
          "wrong-exit-status", "Transitions were mended; a start still ends as its sync does.", _FailsAStart),
+    _syn("SYN-001", "fails-a-recovery-for-sync", "test_a_failing_sync_costs_no_other_writer_its_success",
+         "wrong-exit-status", "Whoever takes a work package back from a holder who is gone is told that he did not.",
+         _FailsARecovery),
     _syn("SYN-001", "dies-of-a-sync-lock", "test_a_held_lock_costs_no_success", "wrong-exit-status",
          "That the lock is busy is raised where nobody catches it.", _DiesOfALock),
     _syn("SYN-001", "syncs-in-a-pool", "test_the_end_of_the_interpreter_costs_no_success", "wrong-exit-status",
@@ -388,6 +406,8 @@ MUTANTS: list[type[Mutant]] = [
          "Every read has its limit, and their number has none.", _WaitsForEachByte),
     _syn("SYN-009", "waits-for-each-message", "test_a_slow_service_holds_nothing_up", "hang",
          "Each message has the declared bound, and all of them together have none.", _WaitsForEachByte),
+    _syn("SYN-009", "asks-four-times", "test_a_slow_service_holds_nothing_up", "hang",
+         "Each attempt has the declared bound, and there are four of them.", _AsksFourTimes),
     _syn("SYN-009", "waits-for-the-sync-lock", "test_a_held_lock_holds_nothing_up", "hang",
          "Whoever syncs is waited for, for ever.", _WaitsForTheLock),
     _syn("SYN-009", "syncs-first", "test_a_slow_service_holds_nothing_up", "held-up",

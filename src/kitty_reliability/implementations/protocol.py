@@ -318,11 +318,16 @@ _Command = (
 
 
 class Surface(_Value):
-    """Return the command that does ``request``; the runner runs it."""
+    """Return the command that does ``request``; the runner runs it.
+
+    ``sync_address``: it will be run with sync on, against a hosted service there. Whoever has to be logged in for that,
+    or to have the address written down somewhere, sees to it now; the service does not answer yet.
+    """
 
     operation: Literal["surface"] = "surface"
     request: _Command
     format: Literal["json", "text"] = "json"
+    sync_address: str | None = None
 
 
 Request = Hello | Open | Events | Surface | _Command
@@ -361,6 +366,8 @@ class HelloAnswer(_Value):
     sync_seconds: float = 10.0
     #: The key of its JSON output that holds the diagnostics of sync; None when they are on stderr alone (SYN-002).
     sync_field: str | None = None
+    #: Glob, below the HOME of its command, of the sqlite databases that hold what is yet to be told (SYN-001).
+    sync_store: str | None = None
 
 
 class OpenAnswer(_Value):

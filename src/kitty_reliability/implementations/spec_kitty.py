@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kitty_reliability.formats.prompts import PromptFormatError, read_prompt
 from kitty_reliability.formats.quiet import GIT_CONFIG, private
 
+from .accounts import Accounts
 from .base import Implementation, ImplementationError, checked_answer
 from .guard_text import guard_answer
 from .processes import clean_environment, end_processes_with, run_to_end
@@ -154,6 +155,7 @@ class SpecKitty(Implementation):
         self._home = self._private / "home"
         self._own = {**self._quiet(), **self._given}
         self._process_id: int | None = None
+        self._accounts = Accounts(self._executable, self._private / "accounts")
 
     @property
     def deadline(self) -> float:
@@ -179,6 +181,7 @@ class SpecKitty(Implementation):
         """End every process that still has our home, and remove it."""
         if self._warm is not None:
             self._warm.close()
+        self._accounts.close()
         end_processes_with(f"HOME={self._home}")
         shutil.rmtree(self._private, ignore_errors=True)
 
@@ -195,7 +198,13 @@ class SpecKitty(Implementation):
                 if isinstance(argv, str):
                     return Outcome.unsupported(argv)
                 cwd = getattr(request.request, "root", ".")
-                return Outcome.success(SurfaceAnswer(argv=argv, env={**self._own, **_place(request.request)}, cwd=cwd))
+                env = {**self._own, **_place(request.request)}
+                if request.sync_address is not None:
+                    try:
+                        env |= self._accounts.add(request.sync_address, limit)
+                    except ImplementationError as error:
+                        return Outcome.failed({"message": str(error)})
+                return Outcome.success(SurfaceAnswer(argv=argv, env=env, cwd=cwd))
             case MergeLogs():
                 return self._merge_logs(request, limit)
             case Start():
@@ -380,6 +389,7 @@ class SpecKitty(Implementation):
             lock_seconds=60,
             sync_variable="SPEC_KITTY_SAAS_URL",
             sync_seconds=30,
+            sync_store="**/*.db",
             needs_repository=True,
         )
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))

@@ -61,10 +61,14 @@ class SyncDiagnostic:
         message = printable(" ".join(self.message.split()))
         return message if len(message) <= _MESSAGE else f"{message[:_MESSAGE]}..."
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it with the message as it is shown."""
+        return {**asdict(self), "message": self.shown}
+
     def line(self, *, as_json: bool) -> str:
         """Return it as one line that nothing in the message can end or colour (SYN-006, SYN-011)."""
         if as_json:
-            return json.dumps({**asdict(self), "message": self.shown}, sort_keys=True)
+            return json.dumps(self.as_dict(), sort_keys=True)
         keys = f"severity={self.severity} diagnostic_code={self.diagnostic_code} fatal={str(self.fatal).lower()}"
         return f"sync_diagnostic {keys} sync_phase={self.sync_phase} message={self.shown}"
 
@@ -96,8 +100,13 @@ class FinalSync:
 
     def finish(self, request: protocol.Request, outcome: Outcome, *, as_json: bool) -> None:
         """Sync what ``request`` changed, if it did and if sync is on, and print what went wrong on stderr."""
+        self.show(self.found(request, outcome), as_json=as_json)
+
+    def found(self, request: protocol.Request, outcome: Outcome) -> list[SyncDiagnostic]:
+        """Sync what ``request`` changed, if it did and if sync is on, and return what is to be told of that."""
         if outcome.ok and outcome.value.get("changed", True) and isinstance(request, _TOLD) and self.on():
-            self.show(self.distinct(self.sync(request, outcome)), as_json=as_json)
+            return self.distinct(self.sync(request, outcome))
+        return []
 
     def on(self) -> bool:
         """Say whether anybody may be contacted (SYN-008)."""
