@@ -6,13 +6,15 @@ import gzip
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from kitty_reliability.faults.network import only_loopback
 
 # How long an example takes says how busy the machine is, and nothing about the product.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +26,15 @@ collect_ignore = ["downstream/project"]
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail whoever tries to reach anything but the loopback, whatever becomes of the attempt."""
+    if item.path.name == "test_network_guard.py":  # its own subject
+        return (yield)
+    with only_loopback():
+        return (yield)
 
 
 @pytest.fixture(scope="session")
