@@ -10,8 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 MISSION_ID = "01E2D7M870BGGP49DN6WXX7XS0"
@@ -39,6 +42,40 @@ class Run:
 
     def __str__(self):
         return f"exit status {self.status}, stdout {self.out.strip()[:400]!r}, stderr {self.err.strip()[-300:]!r}"
+
+
+class Service(BaseHTTPRequestHandler):
+    """Logs anybody in, and answers everything else with ``status`` and ``body``."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        answers = {
+            "/oauth/device": {"device_code": "d", "user_code": "A-B", "verification_uri": "http://127.0.0.1/", "interval": 0},
+            "/oauth/token": {
+                "access_token": "a", "refresh_token": "r", "expires_in": 10**6, "refresh_token_expires_in": 10**6,
+                "session_id": "s", "scope": "offline_access", "token_type": "Bearer",
+            },
+            "/api/v1/me": {
+                "user_id": "u", "email": "finding@example.invalid", "name": "Finding",
+                "teams": [{"id": "t", "name": "T", "role": "owner", "is_private_teamspace": True}],
+            },
+        }  # fmt: skip
+        fixed = answers.get(self.path)
+        if fixed is None:
+            self.server.asked.append(f"{self.command} {self.path}")
+        self.send_response(200 if fixed else 302 if self.server.redirect else self.server.status)
+        body = (json.dumps(fixed) if fixed else self.server.body).encode()
+        if self.server.redirect and not fixed:
+            self.send_header("Location", f"{self.server.redirect}/")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST  # noqa: N815 - the name is the base class's
+
+    def log_message(self, *words):
+        pass
 
 
 class World:
@@ -219,6 +256,32 @@ class World:
         shown = [word if len(word) < 60 else word[:57] + "..." for word in arguments]
         print(f"$ spec-kitty {' '.join(shown)}\n  exit status {done.returncode}")
         return Run(done)
+
+    @contextmanager
+    def service(self, status=200, body="{}", redirect=None):
+        """Give a hosted service on the loopback; ``asked`` is what it was asked besides logging in."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+        server.status, server.body, server.redirect, server.asked = status, body, redirect, []
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def login(self, service):
+        """Log in to a service and return the variables with which a command syncs with it."""
+        for folder in (".spec-kitty", ".kittify"):
+            (self.home / folder).mkdir(exist_ok=True)
+            (self.home / folder / "config.toml").write_text(
+                f'[sync]\nserver_url = "{service.url}"\nbackground_daemon = "manual"\n'
+            )
+        on = {"SPEC_KITTY_ENABLE_SAAS_SYNC": "1", "SPEC_KITTY_SAAS_URL": service.url, "NO_PROXY": "127.0.0.1"}
+        if not getattr(self, "logged_in", False):
+            self.logged_in = self.run("auth", "login", "--headless", **on).status == 0
+            control(self.logged_in, "it cannot be logged in")
+        return on
 
     def emit(self, package, lane, *options, actor="ann", **keys):
         words = ["agent", "status", "emit", package, "--to", lane, "--actor", actor, *options]
