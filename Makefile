@@ -18,7 +18,7 @@ BIN := .venv/bin
 endif
 READY := .venv/.ready
 
-.PHONY: conformance test lint types contracts benchmark certificate docs picture clean
+.PHONY: conformance test lint types contracts benchmark certificate docs site picture clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; say which: make PYTHON=python3.12 ..."; exit 3; }
@@ -56,8 +56,12 @@ docs: $(READY)
 	$(BIN)/python docs/clause_map.py
 	$(BIN)/python docs/schemas.py
 
+site: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
+
 picture: $(READY)
 	$(BIN)/python docs/picture.py
 
 clean:
-	rm -rf .venv .kitty
+	rm -rf .venv .kitty site

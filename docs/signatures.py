@@ -1,4 +1,4 @@
-"""Writes the signatures on the pages in ``docs/fixtures`` from the code: ``make docs``.
+"""Writes the signatures on ``docs/library.md`` and on the pages in ``docs/fixtures`` from the code: ``make docs``.
 
 Between two comments of a page stands what this program made of the first one:
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-PAGES: Final = Path(__file__).parent / "fixtures"
+DOCS: Final = Path(__file__).parent
 PACKAGES: Final = ("kitty_reliability.build", "kitty_reliability.faults", "kitty_reliability.observe")
 
 _PART: Final = re.compile(r"(<!-- (signatures|machinery):([^>]*?)-->\n).*?(<!-- end of signatures -->)", re.DOTALL)
@@ -38,7 +38,7 @@ _DECORATED: Final = {"Lines": "Path | EventLog", "_Told": "Damage", "Told": "Dam
 
 def main() -> None:
     """Rewrite every page that is not as the code is."""
-    for page in sorted(PAGES.glob("*.md")):
+    for page in [DOCS / "library.md", *sorted((DOCS / "fixtures").glob("*.md"))]:
         text = page.read_text(encoding="utf-8")
         new = fresh(text)
         if new != text:
@@ -164,7 +164,7 @@ def _attributes(cls: type) -> str:
 
 def _members(cls: type[Enum]) -> str:
     said = _comments_below(cls)
-    return "\n".join(f"- `{member.value}`: {said[member.name]}" for member in cls)
+    return "\n".join(f"- `{one.value}`" + (f": {said[one.name]}" if one.name in said else "") for one in cls)
 
 
 def _content(value: object) -> str:
@@ -174,8 +174,11 @@ def _content(value: object) -> str:
             return "\n".join(f"- `{key}`: {text}" for key, text in about.items())
         # Functions have entries of their own, and stand in the order in which modules were loaded.
         functions = any(isinstance(item, FunctionType) for item in value.values())
-        return "" if functions else ", ".join(f"`{key}`" for key in about)
+        names = (" -> ".join(key) if isinstance(key, tuple) else str(key) for key in value)
+        return "" if functions else ", ".join(f"`{name}`" for name in names)
     if isinstance(value, tuple):
+        if any(isinstance(item, FunctionType) for item in value):
+            return ""
         return ", ".join(f"`{item}`" for item in value)
     text = value if isinstance(value, str) else _default(value)
     return "" if text == "..." else f"`{text}`"
