@@ -34,17 +34,28 @@ ELSEWHERE = {
     "first-adapter.md": "test_first_adapter.py",
     "protocol.md": "test_documents.py",
     "reference.md": "test_documents.py",
-    "how-to/audit.md": "test_audit.py",
+    "how-to/audit.md": "test_audit_plugin.py",
     "vectors.md": "test_vectors.py",
     "benchmarks.md": "test_benchmarks.py",
     "versioning.md": "test_versioning.py",
 }
+#: Pages that are run here. Named one by one: no command of a page is run that nobody has looked at.
+RUN = [
+    "how-to/any-program.md",
+    "how-to/ci.md",
+    "library.md",
+    "quickstart.md",
+    "tutorials/audit-your-repository.md",
+    "tutorials/test-a-blocker.md",
+    "tutorials/write-another-implementation.md",
+]
 #: How many blocks of a page are not run. Each says why; a number that grows is looked at here.
 NOT_RUN = {
     "how-to/any-program.md": 3,
     "how-to/ci.md": 2,
     "quickstart.md": 1,
     "reports.md": 4,
+    "tutorials/audit-your-repository.md": 1,
     "tutorials/write-another-implementation.md": 1,
 }
 BLOCK = re.compile(
@@ -75,9 +86,6 @@ def blocks(page: str) -> list[Block]:
 def of_its_own(page: str) -> bool:
     """Say whether the rules of this module are those of the page."""
     return page not in ELSEWHERE and not page.startswith(("fixtures/", "findings/"))
-
-
-RUN = [page for page in PAGES if of_its_own(page) and any(one.why is None for one in blocks(page))]
 
 
 def write(directory: Path, block: Block) -> None:
@@ -149,6 +157,11 @@ def test_what_is_not_run_says_why_and_is_counted() -> None:
     assert {page: len(why) for page, why in found.items() if why and of_its_own(page)} == NOT_RUN, found
 
 
+def test_every_page_with_blocks_has_somebody_who_runs_them() -> None:
+    shown_blocks = {page for page in PAGES if of_its_own(page) and any(one.why is None for one in blocks(page))}
+    assert sorted(shown_blocks) == RUN
+
+
 def test_every_fence_is_a_block_that_this_module_sees() -> None:
     """Indented fences, tildes and other words behind a fence would be run by nobody."""
     for page in PAGES:
@@ -200,5 +213,5 @@ def test_the_site_can_be_searched_for_a_clause_and_for_a_fixture(site: Path) -> 
 def test_every_page_is_in_the_navigation(site: Path) -> None:
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = set(re.findall(r"[\w/-]+\.md", config.partition("\nnav:")[2].partition("\n\n")[0]))
-    assert [page for page in PAGES if page not in listed and not page.startswith("findings/")] == []
+    assert [page for page in PAGES if of_its_own(page) and page not in listed] == []
     assert all((site / page).with_suffix(".html").exists() or page.endswith("README.md") for page in listed)
