@@ -34,7 +34,7 @@ ELSEWHERE = {
     "first-adapter.md": "test_first_adapter.py",
     "protocol.md": "test_documents.py",
     "reference.md": "test_documents.py",
-    "how-to/audit.md": "test_audit_plugin.py",
+    "how-to/audit.md": "test_documents.py",
     "vectors.md": "test_vectors.py",
     "benchmarks.md": "test_benchmarks.py",
     "versioning.md": "test_versioning.py",
