@@ -201,7 +201,6 @@ def test_every_fixture_is_in_the_index() -> None:
         "docs/profiles.md",
         "docs/reference.md",
         "docs/first-adapter.md",
-        AUDIT,
         "docs/vectors.md",
         "docs/reports.md",
         "docs/library.md",
