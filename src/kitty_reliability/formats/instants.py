@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 __all__ = ["instant", "spell"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def instant(text: str) -> int:
     """Return the instant that an ISO 8601 text names, in nanoseconds since 1970.
@@ -21,18 +23,18 @@ def instant(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    # Exact: in this century the double of a timestamp tells microseconds apart.
-    return round(moment.timestamp() * 1_000_000) * 1000 + _nanoseconds(text)
+    since = moment - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000 + _nanoseconds(text)
 
 
 def _nanoseconds(text: str) -> int:
     # Python's own reading ends with the sixth digit of the fraction; writers in other languages go on.
-    if len(text) <= 26 or text[19] not in ".,":
+    if not text[26:27].isdecimal() or text[19] not in ".,":
         return 0
     digits = text[26:29]
     while digits and not digits.isdecimal():
         digits = digits[:-1]
-    return int(digits.ljust(3, "0")) if digits else 0
+    return int(digits.ljust(3, "0"))
 
 
 def spell(moment: datetime) -> str:

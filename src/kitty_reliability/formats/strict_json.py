@@ -1,8 +1,8 @@
 """JSON as a log needs it: fast, and with repeated keys and extreme depth refused (clause LOG-009).
 
 A C parser keeps the last of two equal keys without a word. Asking Python for every pair costs more than the
-parse itself, so a line is parsed fast and its keys are *counted* in the raw text: when as many keys are there
-as the parsed object has, none was dropped. Only a line that does not add up is parsed slowly.
+parse itself, so a line is parsed fast and its quotes are *counted* in the raw text: when there are two for each key
+and each text that the parsed object has, none was dropped. Only a line that does not add up is parsed slowly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_DEPTH: Final = 64
 #: size before it knows whether the text is sound.
 _LARGE: Final = 1 << 18
 
-#: More keys than any text can have.
+#: More texts than any text can have.
 _NEVER: Final = 1 << 40
 
 
@@ -56,10 +56,12 @@ def parse(text: bytes) -> Any:
         raise ValueError(_explain(error)) from None
     if value.__class__ is not dict and value.__class__ is not list:
         return json.loads(text) if value.__class__ is float else value
-    keys = _keys(value, MAX_DEPTH)
-    # A `"` before a blank may hide a key whose colon does not follow at once: then the count proves nothing.
+    quotes = text.count(b'"')
+    if b"\\" in text:
+        # After two backslashes a quote may be one that ends a text: then the count proves nothing.
+        quotes = -1 if b"\\\\" in text else quotes - text.count(b'\\"')
     # Neither does it for floats: the fast parser makes them of integers beyond 64 bits too.
-    if text.count(b'":') != keys or b'" ' in text or b'"\t' in text or b'"\r' in text or b'"\n' in text:
+    if quotes != 2 * _texts(value, MAX_DEPTH):
         return json.loads(text, object_pairs_hook=_unique)
     return value
 
@@ -73,7 +75,7 @@ def _parse_slowly(text: bytes) -> Any:
     except UnicodeEncodeError:
         raise ValueError("lone surrogate") from None
     if value.__class__ is dict or value.__class__ is list:
-        _keys(value, MAX_DEPTH)
+        _texts(value, MAX_DEPTH)
     return value
 
 
@@ -81,7 +83,8 @@ def _explain(error: orjson.JSONDecodeError) -> str:
     return f"{error.msg}: column {error.colno}" if "column" not in error.msg else error.msg
 
 
-def _keys(value: Any, depth: int) -> int:
+def _texts(value: Any, depth: int) -> int:
+    """Return how many keys and texts there are."""
     if depth == 0:
         raise TooDeepError(f"deeper than {MAX_DEPTH} levels")
     if value.__class__ is dict:
@@ -91,9 +94,12 @@ def _keys(value: Any, depth: int) -> int:
         count = 0
         children = value
     for child in children:
-        if child.__class__ is dict or child.__class__ is list:
-            count += _keys(child, depth - 1)
-        elif child.__class__ is float:
+        kind = child.__class__
+        if kind is str:
+            count += 1
+        elif kind is dict or kind is list:
+            count += _texts(child, depth - 1)
+        elif kind is float:
             count += _NEVER
     return count
 

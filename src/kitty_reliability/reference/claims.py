@@ -94,8 +94,8 @@ def stranded(mission: str, reducer: Reducer) -> list[Diagnostic]:
     """Return a report for each work package that is claimed and not started: by whom, and how it goes on (STA-004)."""
     reports = []
     for work_package in reducer.work_packages:
-        holder = holder_of(reducer, work_package)
-        if holder is not None and reducer.lane(work_package) == Lane.CLAIMED:
+        claimed = reducer.lane(work_package) == Lane.CLAIMED
+        if claimed and (holder := holder_of(reducer, work_package)) is not None:
             resume = Start(root=".", mission=mission, work_package=work_package, actor=holder.actor)
             fields = {
                 "work_package_id": work_package,

@@ -91,8 +91,9 @@ class Reducer:
         self._seen: dict[str, Row] = {}
         self._packages: dict[str, WorkPackageState] = {}
         self._retrospectives: list[RetrospectiveRow] = []
-        self._first: LaneRow | None = None
-        self._newest: LaneRow | None = None
+        # With what they are sorted by.
+        self._first: tuple[Any, LaneRow] | None = None
+        self._newest: tuple[Any, LaneRow] | None = None
 
     # --- taking rows in
 
@@ -165,11 +166,12 @@ class Reducer:
         self.event_count += 1
         if self.only_bootstrap and not _is_bootstrap(row):
             self.only_bootstrap = False
+        order = self._order(row)
         try:
-            if self._newest is None or self._order(self._newest) < self._order(row):
-                self._newest = row
-            if self._first is None or self._order(row) < self._order(self._first):
-                self._first = row
+            if self._newest is None or self._newest[0] < order:
+                self._newest = order, row
+            if self._first is None or order < self._first[0]:
+                self._first = order, row
         except TypeError:
             raise _unusable(row, "at") from None
 
@@ -297,9 +299,9 @@ class Reducer:
             entry = work_packages[wp_id] = self.entry(wp_id)
             if entry["lane"] in summary:
                 summary[entry["lane"]] += 1
-        first = {} if self._first is None else self._first.data
+        first = {} if self._first is None else self._first[1].data
         slug = first.get("mission_slug") or first.get("feature_slug") or ""
-        newest = self._newest
+        newest = None if self._newest is None else self._newest[1]
         snapshot: Snapshot = {
             "event_count": self.event_count,
             "last_event_id": None if newest is None else newest.data["event_id"],
