@@ -18,7 +18,7 @@ BIN := .venv/bin
 endif
 READY := .venv/.ready
 
-.PHONY: conformance test lint types contracts benchmark certificate docs site picture clean
+.PHONY: conformance test lint types contracts benchmark benchmarks-table certificate docs site picture clean
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; say which: make PYTHON=python3.12 ..."; exit 3; }
@@ -47,6 +47,13 @@ contracts: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m pytest tests/benchmarks -o addopts= --benchmark-only -p no:randomly -p no:xdist
+
+benchmarks-table: $(READY)
+	@mkdir -p .kitty
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,benchmark]'
+	-$(BIN)/python -m pytest tests/benchmarks -o addopts= --benchmark-only --benchmark-json=.kitty/benchmarks.json \
+		-p no:randomly -p no:xdist
+	$(BIN)/python docs/benchmarks.py .kitty/benchmarks.json
 
 certificate: $(READY)
 	$(BIN)/python docs/certificate.py

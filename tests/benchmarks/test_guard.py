@@ -5,11 +5,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import pytest
+from measuring import ratio
 
 from kitty_reliability.build.lanes import RepositoryMission
 from kitty_reliability.build.mission import WorkPackage
@@ -67,21 +66,9 @@ def asking(built: RepositoryMission) -> Callable[[], None]:
     return ask
 
 
-def test_judging_costs_at_most_twice_what_git_takes_to_list_the_names(benchmark: Any, tmp_path: Path) -> None:
+def test_judging_costs_at_most_twice_what_git_takes_to_list_the_names(
+    benchmark: Any, record: Any, tmp_path: Path
+) -> None:
     built = staged(tmp_path / "repo")
-    judge, ask = judging(built), asking(built)
-
-    def ratio() -> float:
-        """Measured in turns, so that drift hits both."""
-        times: dict[Callable[[], None], list[float]] = {judge: [], ask: []}
-        for _ in range(100):
-            for step, found in times.items():
-                started = perf_counter()
-                step()
-                found.append(perf_counter() - started)
-        return median(times[judge]) / median(times[ask])
-
-    found = benchmark.pedantic(ratio, rounds=1)
-    benchmark.extra_info["judging to git diff, ratio of medians"] = round(found, 2)
-    print(f"judging {FILES:,} files by {PATTERNS} patterns to git diff alone, ratio of medians {found:.2f}")
-    assert found <= 2
+    found = benchmark.pedantic(ratio, args=(judging(built), asking(built), 100), rounds=1)
+    assert record("judging to git diff", found) <= 2

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import pytest
+from measuring import ratio
 
 from kitty_reliability.build.mission import Mission, mission
 from kitty_reliability.build.repository import Repository, git_environment, repository
@@ -54,7 +53,9 @@ def commands(repo: Repository, *, publish: bool) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("publish", [False, True], ids=["merge", "publish"])
-def test_a_preflight_costs_little_more_than_its_git_commands(benchmark: Any, large: Any, *, publish: bool) -> None:
+def test_a_preflight_costs_little_more_than_its_git_commands(
+    benchmark: Any, record: Any, large: Any, *, publish: bool
+) -> None:
     repo, built = large
     reference = Reference()
     request = Preflight(root=str(repo.root), mission=built.slug, publish=publish)
@@ -62,20 +63,8 @@ def test_a_preflight_costs_little_more_than_its_git_commands(benchmark: Any, lar
     def preflight() -> None:
         assert reference.answer(request).value["state"] == "diverged"
 
-    def ratio() -> float:
-        ways = (preflight, commands(repo, publish=publish))
-        times: tuple[list[float], list[float]] = ([], [])
-        for _ in range(25):
-            for way, found in zip(ways, times, strict=True):
-                started = perf_counter()
-                way()
-                found.append(perf_counter() - started)
-        return median(times[0]) / median(times[1])
-
     assert int(repo.git("rev-list", "--count", "--all")) >= COMMITS
     assert len(list((repo.root / "kitty-specs").iterdir())) == MISSIONS
     preflight()
-    found = benchmark.pedantic(ratio, rounds=1)
-    benchmark.extra_info["ratio of medians, preflight to its git commands"] = round(found, 2)
-    print(f"preflight ({'publish' if publish else 'merge'}) to its git commands: {found:.2f}")
-    assert found <= 3
+    found = benchmark.pedantic(ratio, args=(preflight, commands(repo, publish=publish), 25), rounds=1)
+    assert record(f"preflight to its git commands, {'publish' if publish else 'merge'}", found) <= 3

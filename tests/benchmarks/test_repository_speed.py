@@ -10,11 +10,10 @@ import subprocess
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any
 
 import pytest
+from measuring import medians, place
 
 from kitty_reliability.build.clock import Clock
 from kitty_reliability.build.mission import Mission, mission
@@ -90,7 +89,7 @@ def bare_inodes_of(base: Path, name: str) -> Callable[[Path, str], None]:
 
 
 def ratios(base: Path, rounds: int) -> dict[str, float]:
-    """Return medians in ms, measured in turns so that drift hits all of them."""
+    """Return the medians of building in several ways, and of their floors."""
     number = count()
     same: Callable[[], str] = lambda: "demo"  # noqa: E731
     # Another name is another mission id, other rows, other files: no object but the first commit's was seen before.
@@ -103,15 +102,13 @@ def ratios(base: Path, rounds: int) -> dict[str, float]:
         "built before": (built_by_us, same),
         "new content": (built_by_us, other),
     }
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for turn in range(rounds):
-        for way, (build, name) in ways.items():
-            root = base / f"{way.split(',')[0].replace(' ', '-')}-{turn}"
-            chosen = name()
-            started = perf_counter()
-            build(root, chosen)
-            times[way].append((perf_counter() - started) * 1000)
-    return {way: median(found) for way, found in times.items()}
+    turn = count()
+
+    def built(way: str) -> Callable[[], object]:
+        build, name = ways[way]
+        return lambda: build(base / f"{way.split(',')[0].replace(' ', '-')}-{next(turn)}", name())
+
+    return medians({way: built(way) for way in ways}, rounds)
 
 
 def inodes(*roots: Path) -> tuple[int, int]:
@@ -120,29 +117,21 @@ def inodes(*roots: Path) -> tuple[int, int]:
     return sum(path.is_file() for path in found), sum(path.is_dir() for path in found)
 
 
-def test_a_layered_repository_costs_little(benchmark: Any, memory_or_disk: Path) -> None:
+def test_a_layered_repository_costs_little(benchmark: Any, record: Any, memory_or_disk: Path) -> None:
     found = benchmark.pedantic(ratios, args=(memory_or_disk, 25), rounds=1)
-    git = found["git, step by step"]
-    known, new = git / found["built before"], git / found["new content"]
-    for way, folder in (("git, step by step", "git-0"), ("built before", "built-before-0")):
-        files, folders = inodes(memory_or_disk / folder, memory_or_disk / f"{folder}.git")
-        benchmark.extra_info[f"inodes, {way}"] = files + folders
-        print(f"{way}: {files} files, {folders} directories")
-    bare = {way: found[way] / found["bare inodes"] for way in ("built before", "new content")}
+    where = place(memory_or_disk)
     # Counts do not drift: a step that writes more than it did shows here first.
+    files, folders = inodes(memory_or_disk / "warm", memory_or_disk / "warm.git")
     assert files <= 44
     assert folders <= 26
-    benchmark.extra_info["ratio of medians, git to built before"] = round(known, 1)
-    benchmark.extra_info["ratio of medians, git to new content"] = round(new, 1)
-    print(", ".join(f"{way}: {milliseconds:.2f} ms" for way, milliseconds in found.items()))
-    print(f"built before: {known:.1f} times faster than git; new content: {new:.1f} times")
-    for way, ratio in bare.items():
-        benchmark.extra_info[f"ratio of medians, {way} to bare inodes"] = round(ratio, 1)
-        print(f"{way}: {ratio:.1f} times the bare inodes")
+    git, bare = found["git, step by step"], found["bare inodes"]
+    new = record(f"git to a repository with new content, {where}", git / found["new content"])
+    known = record(f"git to a repository built before, {where}", git / found["built before"])
+    inode = record(f"repository built before to bare inodes, {where}", found["built before"] / bare)
     assert new >= 8
     # In memory an inode costs next to nothing, and what stands in the files shows; on a disk the inodes are the
     # larger part, for git and for us, and the more so the busier it is.
-    if memory_or_disk.is_relative_to("/dev/shm"):
+    if where == "in memory":
         assert known >= 40
     else:
-        assert bare["built before"] <= 3
+        assert inode <= 3
