@@ -109,7 +109,7 @@ def _serve(channel: socket.socket, command: str, said: dict[int, bytes]) -> None
                 os.close(descriptor)
                 # What the import printed, each run would have printed.
                 os.write(number, said[number])
-            os.environ.update(request.get("environment", {}))
+            os.environ.update(request["environment"])
             # It was chosen by the environment of the import.
             tempfile.tempdir = None
             _become(command, request["argv"][1:])
