@@ -2,7 +2,7 @@
 
 What a run of one scenario costs is the start of Python and the imports, not the scenario. Whoever proves the suite runs
 it hundreds of times. ``python -m kitty_conformance.bench`` reads a request a line, ``{"spec": ..., "clauses": [...],
-"scenario": ..., "finding": ...}``, and writes a result a line.
+"scenario": ..., "finding": ..., "also": [...]}``, and writes a result a line.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +21,10 @@ import pytest
 
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, Verdict
+from pytest_kitty.scenarios import ScenarioFailure
+
+from .assertions import passed_through
+from .catalogue import scenarios
 
 __all__ = ["Bench", "Judged", "Seen"]
 
@@ -33,6 +38,8 @@ class Seen:
     verdict: str
     finding: str
     detail: str
+    #: The assertions that the failure came through, the scenario's own first.
+    caught: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,12 @@ class Bench:
         self.close()
 
     def judge(
-        self, spec: str, clauses: Sequence[str] = (), scenario: str | None = None, finding: str | None = None
+        self,
+        spec: str,
+        clauses: Sequence[str] = (),
+        scenario: str | None = None,
+        finding: str | None = None,
+        also: Sequence[str] = (),
     ) -> Judged:
         """Run the suite against ``spec``, until each clause is known to be violated or all of it was run.
 
@@ -70,6 +82,7 @@ class Bench:
             clauses: ids of the clauses to run; all when empty.
             scenario: name of the only scenario to run, without its parameters.
             finding: the only one that is enough for a clause; any when None.
+            also: scenarios to run until one fails each, whatever is decided.
 
         Returns:
             What was found; status 3 when the implementation ended the process.
@@ -84,7 +97,7 @@ class Bench:
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"spec": spec, "clauses": list(clauses), "scenario": scenario, "finding": finding}
+        request = {"spec": spec, "clauses": list(clauses), "scenario": scenario, "finding": finding, "also": list(also)}
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
@@ -104,20 +117,31 @@ class Bench:
 class _Enough:
     """Ends what is decided: a clause that one scenario found violated stays violated."""
 
-    def __init__(self, scenario: str | None, finding: str | None) -> None:
-        self.scenario = scenario
+    def __init__(self, scenario: str | None, finding: str | None, also: Sequence[str]) -> None:
         self.finding = finding
+        self.also = frozenset(also)
+        self.only = None if scenario is None else self.also | {scenario}
         self.report: ClauseReport | None = None
+        self.caught: dict[str, list[str]] = {}
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out what has no scenario that is asked for: to collect every module costs more than most scenarios."""
+        if self.only is None or not collection_path.name.startswith("test_"):
+            return None
+        known = scenarios()
+        return all(known[name].module != collection_path.name for name in self.only if name in known) or None
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep the one scenario that is asked for."""
+        """Keep what is asked for."""
         self.report = clause_report(config)
-        if self.scenario is not None:
-            items[:] = [item for item in items if item.name.partition("[")[0] == self.scenario]
+        if self.only is not None:
+            items[:] = [item for item in items if _name(item) in self.only]
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """Leave out a scenario whose clauses are all decided."""
         assert self.report is not None
+        if _name(item) in self.also:
+            return any(caught.partition("[")[0] == _name(item) for caught in self.caught) or None
         clauses = {mark.args[0] for mark in item.iter_markers("kitty_clause")}
         wanted = item.config.getoption("kitty_clauses")
         decided = {
@@ -128,11 +152,21 @@ class _Enough:
         }
         return (clauses & set(wanted or clauses)) <= decided or None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Note which assertions a failure came through."""
+        if call.excinfo is not None and isinstance(call.excinfo.value, ScenarioFailure):
+            self.caught[item.name] = passed_through(call.excinfo.value.__traceback__)
+
+
+def _name(item: pytest.Item) -> str:
+    return item.name.partition("[")[0]
+
 
 def _judge(request: dict[str, Any]) -> Judged:
     from .command import run
 
-    enough = _Enough(request["scenario"], request["finding"])
+    enough = _Enough(request["scenario"], request["finding"], request["also"])
     quiet = ["-p", "no:terminal", "-p", "no:randomly", "-p", "no:xdist"]
     status = run(request["spec"], clauses=request["clauses"], arguments=quiet, plugins=[enough], partly=True)
     if enough.report is None:
@@ -147,6 +181,7 @@ def _judge(request: dict[str, Any]) -> Judged:
                 str(result.verdict),
                 result.finding,
                 result.detail,
+                enough.caught.get(result.scenario.rpartition("::")[2], []),
             )
             for result in enough.report.results.values()
         ],

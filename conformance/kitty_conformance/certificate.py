@@ -14,7 +14,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -24,7 +24,9 @@ from kitty_reliability import __version__
 from kitty_reliability.implementations.protocol import PROTOCOL_VERSION
 from pytest_kitty.report import ClauseVerdict, Verdict
 
+from . import caught
 from .bench import Bench, Judged
+from .catalogue import scenarios
 from .mutants import Mutant, mutants
 from .nulls import NULLS
 
@@ -61,6 +63,10 @@ class Certificate:
     #: Null -> the clauses that hold for it.
     nulls: Mapping[str, Sequence[str]]
     mutants: Sequence[MutantResult]
+    #: Which assertion caught whom.
+    caught: caught.Caught = field(default_factory=caught.Caught)
+    #: Who was to be caught where, and was not.
+    slipped: Sequence[str] = ()
 
     @property
     def faults(self) -> list[str]:
@@ -68,6 +74,7 @@ class Certificate:
         said = [f"reference: {clause} is {verdict}" for clause, verdict in self.reference.items() if verdict != "holds"]
         said += [f"null:{name}: {', '.join(held)} held" for name, held in self.nulls.items() if held]
         said += [f"mutant:{result.name}: {result.missed}" for result in self.mutants if result.missed]
+        said += self.slipped
         killed = Counter(result.clause for result in self.mutants if not result.missed)
         said += [
             f"{clause}: {killed[clause]} killed mutants, 2 are needed"
@@ -90,6 +97,7 @@ class Certificate:
             "reference": dict(self.reference),
             "nulls": {name: {"held": list(held), "of": len(self.reference)} for name, held in self.nulls.items()},
             "mutants": [asdict(result) for result in self.mutants],
+            "assertions": self.caught.record(),
         }
 
     def table(self) -> str:
@@ -107,12 +115,21 @@ class Certificate:
         return "\n".join(lines) + "\n"
 
 
-def certify(only: Sequence[str] = (), *, jobs: int | None = None, tell: Callable[[str], None] = print) -> Certificate:
+def certify(
+    only: Sequence[str] = (),
+    *,
+    jobs: int | None = None,
+    anew: bool = False,
+    search: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Certificate:
     """Run the reference, the nulls and every mutant, and return what it came to.
 
     Arguments:
-        only: clauses whose mutants are run, and nothing else; everything when empty.
+        only: clauses whose mutants are run, and no reference; everything when empty.
+        anew: do not ask whether each assertion catches whom it is said to catch.
         jobs: how many processes; as many as there are processors when None.
+        search: look for somebody who is caught by each assertion of which nobody is known; that takes long.
         tell: is given a sentence for each thing that is wrong, as soon as it is known.
     """
     chosen = [mutant for mutant in mutants().values() if not only or mutant.clause in only]
@@ -121,13 +138,27 @@ def certify(only: Sequence[str] = (), *, jobs: int | None = None, tell: Callable
         try:
             # What takes longest goes first, so that no processor waits for it at the end.
             whole = None if only else pool.submit(benches.judge, "reference")
-            nulls = {} if only else {name: pool.submit(benches.judge, f"null:{name}") for name in NULLS}
-            runs = [(mutant, pool.submit(_mutant, benches, mutant, tell)) for mutant in chosen]
-            results = [run.result() for _, run in runs]
+            nulls = {
+                f"null:{name}": pool.submit(_judge_also, benches, f"null:{name}", only, whole=True) for name in NULLS
+            }
+            late = {spec: pool.submit(_judge_also, benches, spec, only, whole=False) for spec in caught.late()}
+            runs = [(mutant, pool.submit(_judge_mutant, benches, mutant, tell)) for mutant in chosen]
+            catches = caught.Caught()
+            for mutant, run in runs:
+                spec = f"mutant:{mutant.name}"
+                catches.add(spec, run.result()[1], caught.to_run(spec), mutant.scenario, mutant.finding)
+            for spec, other in {**nulls, **late}.items():
+                catches.add(spec, other.result(), caught.to_run(spec, only))
+            for spec in caught.SEARCHED if search else ():
+                found = {also: pool.submit(benches.judge, spec, (), also[0], None, also) for also in catches.open()}
+                for also, other in found.items():
+                    catches.add(spec, other.result(), also)
             certificate = Certificate(
                 reference={} if whole is None else _of_catalogue(whole.result()),
-                nulls={name: _held(run.result()) for name, run in nulls.items()},
-                mutants=results,
+                nulls={} if only else {name: _held(nulls[f"null:{name}"].result()) for name in NULLS},
+                mutants=[run.result()[0] for _, run in runs],
+                caught=catches,
+                slipped=[] if anew else [*catches.faults(), *([] if only else catches.unknown())],
             )
         finally:
             benches.close()
@@ -153,25 +184,38 @@ class _Benches:
             bench.close()
 
 
-def _mutant(benches: _Benches, mutant: type[Mutant], tell: Callable[[str], None]) -> MutantResult:
-    judged = benches.judge(f"mutant:{mutant.name}", [mutant.clause], mutant.scenario, mutant.finding)
+def _judge_also(benches: _Benches, spec: str, only: Sequence[str], *, whole: bool) -> Judged:
+    """Judge somebody by the scenarios that catch it; by every clause, too, when ``whole``."""
+    also = caught.to_run(spec, only)
+    if whole:
+        return benches.judge(spec, only, None, None, also)
+    return benches.judge(spec, (), also[0], None, also) if also else Judged(0)
+
+
+def _judge_mutant(benches: _Benches, mutant: type[Mutant], tell: Callable[[str], None]) -> tuple[MutantResult, Judged]:
+    spec = f"mutant:{mutant.name}"
+    also = caught.to_run(spec)
+    asked = sorted({mutant.clause, *(scenarios()[name].clauses[0] for name in also)})
+    judged = benches.judge(spec, asked, mutant.scenario, mutant.finding, also)
     missed = _missed(mutant, judged)
     if missed:
-        tell(f"mutant:{mutant.name} ({mutant.__doc__}): {missed}")
-    return MutantResult(mutant.name, mutant.clause, mutant.scenario, mutant.finding, str(mutant.__doc__), missed)
+        tell(f"{spec} ({mutant.__doc__}): {missed}")
+    result = MutantResult(mutant.name, mutant.clause, mutant.scenario, mutant.finding, str(mutant.__doc__), missed)
+    return result, judged
 
 
 def _missed(mutant: type[Mutant], judged: Judged) -> str:
-    found = sorted({seen.finding for seen in judged.scenarios if seen.verdict == Verdict.FAIL})
+    own = [seen for seen in judged.scenarios if seen.scenario.partition("[")[0] == mutant.scenario]
+    found = sorted({seen.finding for seen in own if seen.verdict == Verdict.FAIL})
     if mutant.finding in found:
         return ""
     if found:
         return f"{mutant.scenario} found {', '.join(found)}, not {mutant.finding}"
-    if not judged.scenarios:
+    if not own:
         return (
             f"{mutant.scenario} decides nothing about {mutant.clause}, or the run ended early (status {judged.status})"
         )
-    verdicts = sorted({f"{seen.verdict} {seen.detail}".strip() for seen in judged.scenarios})
+    verdicts = sorted({f"{seen.verdict} {seen.detail}".strip() for seen in own})
     return f"{mutant.scenario} did not catch it: {'; '.join(verdicts)[:300]}"
 
 

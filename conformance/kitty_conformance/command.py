@@ -200,10 +200,11 @@ def _certify(options: argparse.Namespace) -> int:
     if unknown:
         print(f"kitty-conform: no scenario of {', '.join(unknown)}", file=sys.stderr)
         return IN_ERROR
-    certificate = certify(options.clause, jobs=options.jobs)
+    certificate = certify(options.clause, jobs=options.jobs, anew=options.caught is not None, search=options.search)
     for file, text in (
         (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
         (options.table, certificate.table()),
+        (options.caught, json.dumps(certificate.caught.record(), indent=0) + "\n"),
     ):
         if file is not None:
             file.write_text(text, encoding="utf-8")
@@ -215,6 +216,11 @@ def _certify(options: argparse.Namespace) -> int:
     for name, clauses_held in certificate.nulls.items():
         print(f"null:{name}: {len(clauses_held)} of {len(certificate.reference)} clauses hold")
     print(f"mutants: {killed} of {len(certificate.mutants)} killed by their own scenario with their own finding")
+    if not options.clause:
+        record = certificate.caught.record()
+        print(
+            f"assertions: {sum(who is not None for who in record.values())} of {len(record)} catch a mutant or a null"
+        )
     return VIOLATED if certificate.faults else CONFORMS
 
 
@@ -321,6 +327,8 @@ def _parser() -> argparse.ArgumentParser:
     certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
     certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
     certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
+    certify.add_argument("--caught", type=Path, metavar="FILE", help="write to FILE which assertion catches whom, and do not judge that")  # fmt: skip
+    certify.add_argument("--search", action="store_true", help="look for who is caught by each other assertion; takes long")  # fmt: skip
     schema = commands.add_parser("schema", help="print the JSON Schema of a format")
     schema.add_argument("of", nargs="?", choices=schemas.NAMES, default="protocol", help="default: protocol")
     report_commands.register(commands)

@@ -87,6 +87,7 @@ class Bench:
 
     def unharmed(self, ran: Ran) -> None:
         """Judge a command that nothing happened to."""
+        __tracebackhide__ = True
         self.world.check(ran.status == 0, Finding.LEGAL_REFUSED, f"{ran.ending}: {(ran.stderr or ran.stdout)[-300:]!r}")
         chain(self.world, self.mark, "WP01", "in_progress")
 

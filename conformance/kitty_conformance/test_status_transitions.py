@@ -196,6 +196,7 @@ def test_a_failed_append_is_diagnosed_and_leaves_nothing(worlds: Worlds, mode: s
 
 def _still_served(world: World, expected: dict[str, str]) -> None:
     """Judge that the implementation's own reader serves every earlier row, and no torn line as a row."""
+    __tracebackhide__ = True
     outcome = world.answered(world.state())
     if outcome.declined and Capability.RECOVERY in world.implementation.greeting.capabilities:
         outcome = world.answered(world.state(recover=True))

@@ -16,16 +16,20 @@ __all__ = ["Mutant", "create", "mutants"]
 
 def mutants() -> dict[str, type[Mutant]]:
     """Return every mutant by its name."""
-    modules = [name for _, name, _ in iter_modules(__path__) if name not in ("base", "__main__")]
+    modules = [name for _, name, _ in iter_modules(__path__) if name not in ("base", "late", "__main__")]
     found = [mutant for name in modules for mutant in import_module(f".{name}", __name__).MUTANTS]
     return {mutant.name: mutant for mutant in found}
 
 
-def create(name: str) -> type[Reference]:
-    """Return what makes the mutant called ``name``, or the variant; LookupError with the known names otherwise."""
+def create(name: str) -> Callable[[], Reference]:
+    """Return what makes the mutant called ``name``, the variant, or ``KIND@N`` of ``late``; LookupError with the known ones otherwise."""
+    if "@" in name:
+        from . import late
+
+        return late.create(name)
     from .sync_field import VARIANTS
 
-    known: dict[str, type[Reference]] = {**mutants(), **{variant.name: variant for variant in VARIANTS}}
+    known: dict[str, Callable[[], Reference]] = {**mutants(), **{variant.name: variant for variant in VARIANTS}}
     if name not in known:
         raise LookupError(f"unknown mutant {name!r}; known: {', '.join(sorted(known))}")
     return known[name]
