@@ -6,16 +6,13 @@ suite finds every mistake (conformance-kit: "The kit proves itself").
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import threading
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -26,20 +23,11 @@ from pytest_kitty.report import ClauseVerdict, Verdict
 
 from . import caught
 from .bench import Bench, Judged
-from .catalogue import scenarios
+from .catalogue import clauses, contract_hash, scenarios
 from .mutants import Mutant, mutants
 from .nulls import NULLS
 
 __all__ = ["Certificate", "MutantResult", "certify", "clauses"]
-
-
-def clauses() -> dict[str, dict[str, str]]:
-    """Return the catalogue: clause id -> promise, source, side."""
-    return tomllib.loads(_catalogue_text())
-
-
-def _catalogue_text() -> str:
-    return files("kitty_conformance").joinpath("clauses.toml").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +76,7 @@ class Certificate:
         return {
             "suite": __version__,
             "protocol": PROTOCOL_VERSION,
-            "contract": hashlib.sha256(_catalogue_text().encode()).hexdigest(),
+            "contract": contract_hash(),
             "python": platform.python_version(),
             "pytest": pytest.__version__,
             "platform": platform.system(),

@@ -11,7 +11,6 @@ import json
 import random
 import sys
 import tempfile
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
@@ -26,7 +25,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
-from . import completion, known_command, new_adapter, schemas
+from . import catalogue, completion, known_command, new_adapter, schemas
 from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
@@ -188,7 +187,11 @@ def run(
     witness = _Witness()
     status = int(pytest.main([*command, *arguments], plugins=[witness, *plugins]))
     found = _exit_status(status, witness.report)
-    if not partly and found in (CONFORMS, UNDECIDED) and not _complete(witness, set(clauses) or _catalogue()):
+    if (
+        not partly
+        and found in (CONFORMS, UNDECIDED)
+        and not _complete(witness, set(clauses) or set(catalogue.clauses()))
+    ):
         return UNDECIDED
     return found
 
@@ -222,11 +225,6 @@ def _certify(options: argparse.Namespace) -> int:
             f"assertions: {sum(who is not None for who in record.values())} of {len(record)} catch a mutant or a null"
         )
     return VIOLATED if certificate.faults else CONFORMS
-
-
-def _catalogue() -> set[str]:
-    text = files("kitty_conformance").joinpath("clauses.toml").read_text(encoding="utf-8")
-    return set(tomllib.loads(text))
 
 
 def _complete(witness: _Witness, clauses: set[str]) -> bool:
