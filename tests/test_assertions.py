@@ -30,6 +30,8 @@ def test_the_record_is_about_this_suite() -> None:
         kind, _, name = spec.partition(":")
         assert name in NULLS if kind == "null" else create(name)
         assert not scenario or scenario in scenarios()
+    for name in caught._CHANCE:
+        assert name in scenarios() or (SUITE / name).is_file()
 
 
 def test_every_finding_that_a_scenario_names_is_in_an_assertion() -> None:
