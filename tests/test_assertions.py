@@ -65,13 +65,11 @@ def test_who_is_caught_elsewhere_is_not_caught_here(monkeypatch: pytest.MonkeyPa
     here, there = sorted(assertions())[:2]
     monkeypatch.setattr(caught, "read", lambda: {here: "mutant:x", there: None, "test_x.test_gone 0": None})
     catches = caught.Caught()
-    assert catches.faults() == ["test_x.test_gone 0 is not in the suite any more"]
+    gone = "test_x.test_gone 0, which caught nobody that is known, is not in the suite any more"
+    assert catches.faults() == [gone]
     seen = Seen("test_own[1]", ["LOG-001"], "fail", "wrong-row", "", [there])
     catches.add("mutant:x", Judged(1, {}, [seen]), [], "test_own", "wrong-row")
-    assert [fault.partition(": ")[0] for fault in catches.faults()] == [
-        "test_x.test_gone 0 is not in the suite any more",
-        here,
-    ]
+    assert [fault.partition(": ")[0] for fault in catches.faults()] == [gone, here]
     assert catches.record()[there] == "mutant:x"
     assert here not in catches.unknown()
 

@@ -76,7 +76,11 @@ class Caught:
 
     def faults(self) -> list[str]:
         """Say which assertion did not catch whom it is said to catch, of those that were run, or is gone."""
-        said = [f"{name} is not in the suite any more" for name in sorted(read().keys() - assertions().keys())]
+        said = [
+            f"{name}, which caught {who or 'nobody that is known'}, is not in the suite any more"
+            for name, who in read().items()
+            if name not in assertions()
+        ]
         said += [
             f"{name}: {who} is not caught by this assertion: {assertions().get(name, 'it is gone')}"
             for name, who in read().items()
