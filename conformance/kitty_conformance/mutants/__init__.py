@@ -6,6 +6,7 @@ scenario and the finding. It proves that the suite is sensitive to that mistake;
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 
