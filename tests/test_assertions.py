@@ -13,7 +13,7 @@ import pytest
 
 from kitty_conformance import caught
 from kitty_conformance.assertions import assertions, passed_through
-from kitty_conformance.bench import Judged, Seen
+from kitty_conformance.bench import Bench, Judged, Seen
 from kitty_conformance.catalogue import scenarios
 from kitty_conformance.mutants import create, late, mutants
 from kitty_conformance.nulls import NULLS
@@ -117,3 +117,13 @@ def test_the_certificate_turns_red_without_an_assertion(tmp_path: Path) -> None:
     gone = r"^test_event_log\.test_rows_are_ordered_by_instant \w+: mutant:[\w-]+ is not caught by this assertion: it is gone$"
     assert re.search(gone, done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^mutants: \d+ of \d+ killed", done.stdout, re.MULTILINE)
+
+
+def test_what_is_left_out_does_not_disturb_what_follows() -> None:
+    """Scenarios with parameters are left out once one failed: the next module starts as if they had been run."""
+    asked = ["test_a_no_op_reports_no_event", "test_half_a_character_is_refused_by_every_writer"]
+    with Bench() as bench:
+        judged = bench.judge("null:refuse", (), asked[0], None, asked)
+    assert {seen.scenario.partition("[")[0]: seen.finding for seen in judged.scenarios} == dict.fromkeys(
+        asked, "legal-refused"
+    )

@@ -137,11 +137,18 @@ class _Enough:
         if self.only is not None:
             items[:] = [item for item in items if _name(item) in self.only]
 
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Leave out a scenario whose clauses are all decided."""
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Leave out a scenario that would tell nothing new."""
+        if not self._decided(item):
+            return None
+        # The one before left standing what this one would have shared, and the next may be of another module.
+        item.session._setupstate.teardown_exact(nextitem)
+        return True
+
+    def _decided(self, item: pytest.Item) -> bool:
         assert self.report is not None
         if _name(item) in self.also:
-            return any(caught.partition("[")[0] == _name(item) for caught in self.caught) or None
+            return any(caught.partition("[")[0] == _name(item) for caught in self.caught)
         clauses = {mark.args[0] for mark in item.iter_markers("kitty_clause")}
         wanted = item.config.getoption("kitty_clauses")
         decided = {
@@ -150,7 +157,7 @@ class _Enough:
             if result.verdict is Verdict.FAIL and self.finding in (None, result.finding)
             for clause in result.clauses
         }
-        return (clauses & set(wanted or clauses)) <= decided or None
+        return (clauses & set(wanted or clauses)) <= decided
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
