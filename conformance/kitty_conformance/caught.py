@@ -74,6 +74,10 @@ class Caught:
             if not _by_chance(name) and (name != own or seen.finding == finding):
                 self._by.setdefault(spec if name == own else f"{spec} {name}", set()).update(seen.caught)
 
+    def missed(self) -> list[str]:
+        """Return who was run and is not caught by every assertion that is said to catch it."""
+        return sorted({who for name, who in read().items() if who in self._run and name not in self._by.get(who, ())})
+
     def faults(self) -> list[str]:
         """Say which assertion did not catch whom it is said to catch, of those that were run, or is gone."""
         said = [
