@@ -37,6 +37,11 @@ class Notes:
         directory = os.environ.pop(_VARIABLE, None)
         return None if directory is None else cls(Path(directory))
 
+    @staticmethod
+    def environment(directory: Path) -> dict[str, str]:
+        """Return the environment of a process that leaves its notes in ``directory``."""
+        return {**os.environ, _VARIABLE: str(directory)}
+
     @property
     def status(self) -> int | None:
         """The exit status of the kit, once there is one."""
@@ -81,7 +86,7 @@ def run_apart(arguments: Sequence[str], spec: str, directory: Path) -> int | Non
     while True:
         done = subprocess.run(
             [sys.executable, "-m", "kitty_conformance.command", *arguments],
-            env={**os.environ, _VARIABLE: str(directory)},
+            env=Notes.environment(directory),
             check=False,
         )
         if notes.status is not None:

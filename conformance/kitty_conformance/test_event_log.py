@@ -339,6 +339,12 @@ def test_other_rows_are_recognised_and_move_nothing(worlds: Worlds) -> None:
         world.check(
             kinds == expected, Finding.ROW_UNRECOGNISED, f"expected {expected[lanes_before:]}, it says {kinds[-8:]}"
         )
+    if _has_snapshots(world):
+        world.mission.log.annotate("WP01", agent="one").note("WP01", "again")
+        agent = _slot(_snapshot(world), "WP01", "agent")
+        world.check(
+            agent == "one", Finding.SNAPSHOT_DIFFERS, f"a note says nothing of the agent one, the snapshot has {agent}"
+        )
 
 
 @pytest.mark.kitty_clause("LOG-006")
