@@ -141,6 +141,10 @@ def test_rules_and_severities_are_chosen_by_flag_and_ini(pytester: pytest.Pytest
     # A flag wins.
     run("--kitty-audit-severity=log-integrity=error").assert_outcomes(passed=3, failed=1)
     run("--kitty-audit-rules=unsafe-identifiers").assert_outcomes(passed=2)
+    # A rule of which no item ran found nothing because nobody asked it.
+    run("--kitty-audit-rules=log-integrity,mission-files", "-k", "log").stdout.fnmatch_lines(
+        ["  log-integrity*1 info*", "  mission-files*not asked"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,8 +159,9 @@ def test_rules_and_severities_are_chosen_by_flag_and_ini(pytester: pytest.Pytest
         (["--kitty-audit-severity", "x=off"], "*--kitty-audit-severity: no rule 'x'*"),
         (["--kitty-audit-baseline", "gone.json"], "*no such file; write one with --kitty-audit-write-baseline *"),
         (["--kitty-audit-html", "no/where.html"], "*--kitty-audit-html: *no is no directory; make it first*"),
+        (["--kitty-audit-write-baseline", "."], "*--kitty-audit-write-baseline: * is a directory; name a file in it*"),
     ],
-    ids=["rule", "no level", "level", "rule of level", "baseline", "page"],
+    ids=["rule", "no level", "level", "rule of level", "baseline", "page", "directory"],
 )
 def test_a_wrong_flag_is_a_usage_error_with_a_remedy(run: Audit, arguments: list[str], said: str) -> None:
     result = run(*arguments)
@@ -170,6 +175,15 @@ def test_a_wrong_path_is_a_usage_error_with_a_remedy(pytester: pytest.Pytester, 
         result = run(path=path)
         assert result.ret == USAGE_ERROR
         result.stderr.fnmatch_lines([f"*{path}: no *; name a kitty-specs folder, a repository that has one, or *"])
+    result = run(path=next(specs.glob("broken*/meta.json")))
+    result.stderr.fnmatch_lines(["*meta.json: no directory; name a kitty-specs folder, *"])
+    (broken,) = specs.glob("broken*")
+    result = run(path=f"{broken}::log-integrity")
+    assert result.ret == USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*: no such directory; ask {broken} --kitty-audit-rules log-integrity"])
+    result = pytester.runpytest_inprocess("-p", "kitty", "--kitty-audit-baseline", "known.json")
+    assert result.ret == USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--kitty-audit-baseline: there is no audit to be about; add --kitty-audit PATH"])
     result = pytester.runpytest_inprocess("-p", "kitty", "empty", "--kitty-audit", str(specs))
     assert result.ret == USAGE_ERROR
     result.stderr.fnmatch_lines(["*--kitty-audit runs alone, not with empty; name what to audit behind --kitty-audit*"])

@@ -320,6 +320,11 @@ def option_branch(directory: Path) -> None:
     (directory / "meta.json").write_text(json.dumps({**value, "target_branch": "--upload-pack=evil"}))
 
 
+def second_lane(directory: Path) -> None:
+    lanes = [{"lane_id": name, "wp_ids": ["WP01", "WP01"]} for name in ("lane-a", "lane-b")]
+    (directory / "lanes.json").write_text(json.dumps({"lanes": lanes}))
+
+
 def bidi_task(directory: Path) -> None:
     (directory / "tasks" / "notes\u202etxt.exe").write_text("")
 
@@ -352,6 +357,7 @@ MUTATIONS: list[tuple[Change, set[tuple[str, str]]]] = [
     (new_task, {("orphan-work-packages", WARNING)}),
     (second_task, {("mission-files", ERROR)}),
     (renamed_task, {("mission-files", ERROR)}),
+    (second_lane, {("mission-files", ERROR)}),
     (jump, {("lane-chain", WARNING)}),
     (lose_log, {("snapshot-agreement", ERROR), ("orphan-work-packages", WARNING)}),
     (bad_meta, {("mission-files", ERROR)}),

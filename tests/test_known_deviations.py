@@ -278,6 +278,8 @@ def test_failures_are_added_and_a_run_is_excused_by_them(tmp_path: Path, report:
     done = conform("known", "add", "known.toml", str(report), *said, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4
+    again = conform("known", "add", "known.toml", str(report), *said, cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (0, "")
     assert conform("known", "check", "known.toml", str(report), cwd=tmp_path).returncode == 0
     assert conform(*RUN, cwd=tmp_path).returncode == 0
 
@@ -324,6 +326,12 @@ def test_a_hang_is_added_by_name_only(tmp_path: Path, report: Path) -> None:
         (["check", "broken.toml", "{report}"], 4, "broken.toml"),
         (["add", "known.toml", "{report}", "--reason=r", "--link=l", "--days=181"], 3, "--days"),
         (["add", "known.toml", "{report}", "--reason", "r"], 3, "--link"),
+        (
+            ["add", "no/known.toml", "{report}", "--reason=r", "--link=l"],
+            3,
+            "no/known.toml: No such file or directory; ",
+        ),
+        (["add", "known.toml", "{report}", "--reason=r", "--link=l", "--scenario=test_x"], 3, "test_x did not fail"),
     ],
 )
 def test_what_cannot_be_kept_is_said(

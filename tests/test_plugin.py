@@ -113,8 +113,8 @@ TABLE = [
     "      OSError: no disk",
     "      OSError: disk gone",
     "not decided:",
-    "      not applicable: it does not write",
     "      inconclusive: the fault took no effect",
+    "1 x not applicable: it does not write",
     "3 of 11 clauses hold, 2 violated, 5 undecided, 1 not applicable",
 ]
 

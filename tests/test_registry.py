@@ -226,7 +226,7 @@ def test_a_released_version_that_is_not_installed_says_how_to_get_it(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KITTY_RELEASED", str(tmp_path))
-    with pytest.raises(ImplementationError, match=r"is not installed .*make conformance IMPLEMENTATION=spec-kitty:\d"):
+    with pytest.raises(ImplementationError, match=r"is not installed .*kitty-conform run --install spec-kitty:\d"):
         connect(spec)
 
 

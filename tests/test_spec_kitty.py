@@ -292,7 +292,7 @@ def test_hello_and_open(bench: Bench) -> None:
 
 def test_finding_a_released_version(tmp_path: Path) -> None:
     for target in ("", "3.2.0a8"):
-        with pytest.raises(ImplementationError, match=r"make conformance IMPLEMENTATION=spec-kitty:3\.2"):
+        with pytest.raises(ImplementationError, match=r"kitty-conform run --install spec-kitty:3\.2"):
             released.find(target, tmp_path)
     # Half an installation is none.
     home = tmp_path / "3.2.7"

@@ -149,7 +149,10 @@ def test_the_judged_profile_is_the_one_that_was_asked_for() -> None:
         (["mutant:nobody"], "unknown mutant 'nobody'"),
         (["reference", "--profile", "contract-999"], "unknown profile 'contract-999'"),
         (["reference", "--clause", "STA-999"], "no scenario of STA-999"),
-        (["spec-kitty:0.0.1"], "is not installed"),
+        (["reference", "--clause", "log-001"], "did you mean LOG-001?"),
+        (["spec-kitty:0.0.1"], "this installs it: kitty-conform run --install spec-kitty:0.0.1"),
+        (["reference", "--jobs", "-1"], "'-1' is no number of processes"),
+        (["reference", "--reproductions", __file__], "cannot be made; name a directory"),
     ],
 )
 def test_a_wrong_configuration_ends_with_3_and_a_sentence(arguments: list[str], says: str) -> None:
@@ -170,11 +173,33 @@ def test_an_undecided_clause_ends_with_2(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", "python:undecided_adapter:Adapter", "--clause", "LOG-012"],
+        [sys.executable, "-m", "kitty_conformance.command", "run", "python:undecided_adapter:Adapter", "--clause", "LOG-012", "--details"],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert verdicts(done.stdout) == {"LOG-012": "undecided"}, done.stdout + done.stderr
     assert done.returncode == 2
+    assert "it cannot be asked state: no time for it" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["certify", "--json", "{here}"], "--json: {here} cannot be written; name a file in a directory that is there"),
+        (["certify", "--json", "{here}/no/x"], "--json: {here}/no/x cannot be written"),
+        (["explain", "log-003"], "did you mean LOG-003"),
+        (["compare", "{file}", "{file}"], "{file}: line 1 is no line of a report of format 1"),
+    ],
+)
+def test_a_wrong_argument_is_told_with_its_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    from kitty_conformance.command import main
+
+    file = tmp_path / "garbage"
+    file.write_text("no report\n", encoding="utf-8")
+    names = {"here": str(tmp_path), "file": str(file)}
+    assert main([word.format(**names) for word in arguments]) == 3
+    assert says.format(**names) in capsys.readouterr().err
 
 
 def test_the_published_schema_is_the_protocol() -> None:

@@ -203,6 +203,11 @@ def _certify(options: argparse.Namespace) -> int:
     if unknown:
         print(f"kitty-conform: no scenario of {', '.join(unknown)}", file=sys.stderr)
         return IN_ERROR
+    for option in ("json", "table", "caught"):
+        path = getattr(options, option)
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            print(f"kitty-conform: --{option}: {path} cannot be written; name a file in a directory that is there", file=sys.stderr)  # fmt: skip
+            return IN_ERROR
     certificate = certify(options.clause, jobs=options.jobs, anew=options.caught is not None, search=options.search)
     for file, text in (
         (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
@@ -284,6 +289,12 @@ def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     return arguments
 
 
+def _jobs(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; write one, or leave it out")
+    return int(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """Ends with the kit's own status for a wrong command line: argparse's 2 means undecided here."""
 
@@ -312,7 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--install", action="store_true", help="install the released spec-kitty that is named")
     command.add_argument("--details", action="store_true", help="show the story of each failure")
     command.add_argument("--quiet", action="store_true", help="leave the header out")
-    command.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (needs pytest-xdist)")
+    command.add_argument("-n", "--jobs", type=_jobs, metavar="N", help="run in N processes (needs pytest-xdist)")
     command.add_argument("--known", type=Path, metavar="FILE", help="a list of known deviations, TOML")
     command.add_argument("--reproductions", type=Path, metavar="DIR", help="run each failure again and write a script that repeats it")  # fmt: skip
     reports.add(command)
@@ -322,7 +333,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
     )
     certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
-    certify.add_argument("-n", "--jobs", type=int, metavar="N", help="run in N processes (default: one a processor)")
+    certify.add_argument("-n", "--jobs", type=_jobs, metavar="N", help="run in N processes (default: one a processor)")
     certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
     certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
     certify.add_argument("--caught", type=Path, metavar="FILE", help="write to FILE which assertion catches whom, and do not judge that")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,18 @@ def register(commands: Any) -> None:
     add.add_argument("--link", required=True, help="where it is followed up")
     add.add_argument(
         "--days",
-        type=int,
-        choices=range(1, MOST_DAYS + 1),
+        type=_days,
         default=90,
         metavar="N",
         help=f"until then; at most {MOST_DAYS}, 90 when not given",
     )
     add.add_argument("--scenario", metavar="NAME", help="only this one; needed for a hang, a crash and a protocol violation")  # fmt: skip
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to {MOST_DAYS}")
+    return int(text)
 
 
 def _told(action: Any) -> Any:
@@ -56,7 +61,11 @@ def _told(action: Any) -> Any:
         except KnownError as error:
             print(f"kitty-conform: {error}", file=sys.stderr)
             return _WRONG_LIST
-        except (OSError, ReportError) as error:
+        except OSError as error:
+            said = f"{error.filename}: {error.strerror}; name a list in a directory that is there"
+            print(f"kitty-conform: {said}", file=sys.stderr)
+            return _IN_ERROR
+        except ReportError as error:
             print(f"kitty-conform: {error}", file=sys.stderr)
             return _IN_ERROR
 
@@ -96,18 +105,28 @@ def _add(options: argparse.Namespace, report: Document) -> int:
     text = options.file.read_text(encoding="utf-8") if options.file.exists() else ""
     document = tomlkit.parse(text)
     entries = document.setdefault("deviation", tomlkit.aot())
-    for result in _new(options, report):
-        entries.append(_table(options, report, result))
-        print(f"added {visible(result['scenario'])} ({result['finding']})")
+    failed = [result for result in report.results if result["verdict"] == "fail"]
+    named = options.scenario
+    if named is not None and not any(result["scenario"] == named for result in failed):
+        raise ReportError(f"{options.report}: {visible(named)} did not fail in that run; name it as the report does")
+    added = []
+    listed = {(one.get("scenario"), one.get("finding"), one.get("applies")) for one in entries}
+    for result in _new(options, failed):
+        table = _table(options, report, result)
+        if (table["scenario"], table["finding"], table["applies"]) not in listed:
+            entries.append(table)
+            added.append(result)
     data = tomlkit.dumps(document).encode("utf-8")
     parse_known(data, options.file, today())
     options.file.write_bytes(data)
+    for result in added:
+        print(f"added {visible(result['scenario'])} ({result['finding']})")
     return 0
 
 
-def _new(options: argparse.Namespace, report: Document) -> Iterator[Mapping[str, Any]]:
-    for result in report.results:
-        if result["verdict"] != "fail" or options.scenario not in (None, result["scenario"]):
+def _new(options: argparse.Namespace, failed: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for result in failed:
+        if options.scenario not in (None, result["scenario"]):
             continue
         if result["finding"] in NAMED_ONLY and options.scenario is None:
             print(f"not added: {visible(result['scenario'])}: a {result['finding']} is named with --scenario")

@@ -411,7 +411,9 @@ class World:
         if outcome.broken:
             self.fail(_BROKEN[outcome.kind], f"{outcome}{_stderr(outcome)}")
         if outcome.kind is OutcomeKind.UNSUPPORTED:
-            inconclusive(f"it cannot be asked: {outcome.value['reason']}")
+            # Its own reason need not name the operation, and whoever is to answer it has to know.
+            operation = self.asked[-1].split()[0] if self.asked else "that"
+            inconclusive(f"it cannot be asked {operation}: {outcome.value['reason']}")
         return outcome
 
     def accepted(self, outcome: Outcome, what: str) -> Mapping[str, Any]:

@@ -81,6 +81,8 @@ def settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(f"--kitty-audit-baseline: {error}") from None
     html = here / option.kitty_audit_html if option.kitty_audit_html else None
     for name, target in (("--kitty-audit-write-baseline", file if writes else None), ("--kitty-audit-html", html)):
+        if target is not None and target.is_dir():
+            raise pytest.UsageError(f"{name}: {target} is a directory; name a file in it")
         if target is not None and not target.parent.is_dir():
             raise pytest.UsageError(f"{name}: {target.parent} is no directory; make it first")
     return Settings(places, _severities(config), baseline, bool(writes), html)
@@ -325,9 +327,10 @@ class AuditPlugin:
             touched = len({one["mission"] for one in found if one["rule"] == rule})
             colour = next((_COLOURS[level] for level in _COLOURS if counts[level]), "green")
             tail = f" in {_count(touched, 'mission')}" if touched else ""
-            undecided = sum(told["rule"] == rule and not told["judged"] for told in self.told)
+            asked = [told for told in self.told if told["rule"] == rule]
+            undecided = sum(not told["judged"] for told in asked)
             tail += f", not decided in {undecided}" if undecided else ""
-            writer.line(f"  {rule:25} {said or 'none'}{tail}", **{colour: True})
+            writer.line(f"  {rule:25} {said or ('none' if asked else 'not asked')}{tail}", **{colour: True})
         self._tell_rest(writer, found)
 
     def _tell_rest(self, writer: pytest.TerminalReporter, found: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,6 +157,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("kitty_seed", "Seed, as --kitty-seed")
 
 
+_AUDIT_FLAGS = tuple(f"kitty_audit_{name}" for name in ("rules", "severity", "baseline", "write_baseline", "html"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Keep an audit apart from the tests of the repository that it is about."""
@@ -191,6 +194,9 @@ def pytest_configure(config: pytest.Config) -> None:
         from .audit import AuditPlugin, settings
 
         config.pluginmanager.register(AuditPlugin(config, settings(config)), "kitty-audit")
+    elif flags := [name for name in _AUDIT_FLAGS if getattr(config.option, name)]:
+        said = ", ".join(f"--{name.replace('_', '-')}" for name in flags)
+        raise pytest.UsageError(f"{said}: there is no audit to be about; add --kitty-audit PATH")
     if _named(config):
         kitty_session(config).connect_or_stop()
 
@@ -227,7 +233,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if set(_clauses(item)) & set(wanted)]
     # A worker cannot stop the run; the controller says that no test ran.
     if not kept and not hasattr(config, "workerinput"):
-        raise pytest.UsageError(f"--kitty-clause: no scenario of {', '.join(wanted)} was collected")
+        raise pytest.UsageError(
+            f"--kitty-clause: no scenario of {', '.join(wanted)} was collected{_meant(wanted, items)}"
+        )
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
@@ -308,6 +316,14 @@ def _setting(config: pytest.Config, name: str) -> Any:
 
 def _named(config: pytest.Config) -> bool:
     return bool(_setting(config, "kitty_implementation") or _setting(config, "kitty_profile"))
+
+
+def _meant(wanted: Sequence[str], items: Sequence[pytest.Item]) -> str:
+    from difflib import get_close_matches
+
+    known = {clause for item in items for clause in _clauses(item)}
+    near = [close for word in wanted for close in get_close_matches(word.upper(), known, n=1)]
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def _clauses(item: pytest.Item) -> list[str]:

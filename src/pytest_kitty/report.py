@@ -180,10 +180,7 @@ class ClauseReport:
             ("known deviations", lambda result: result.verdict is Verdict.KNOWN),
             ("scale", lambda result: result.verdict is Verdict.PASS and result.detail),
             ("errors of the suite", lambda result: result.verdict is Verdict.ERROR),
-            (
-                "not decided",
-                lambda result: result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE),
-            ),
+            ("not decided", lambda result: result.verdict is Verdict.INCONCLUSIVE),
         )
         for title, chosen in wanted:
             results = sorted(filter(chosen, self.results.values()), key=lambda result: result.scenario)
@@ -197,6 +194,10 @@ class ClauseReport:
                 reporter.write_line(f"      {finding}{_one_line(result.detail)}")
                 if result.deviation is not None:
                     reporter.write_line(f"      {_one_line(_excuse(result.deviation))}")
+        # One line a reason: of a small adapter hundreds of scenarios do not apply, which would bury what matters.
+        idle = [result for result in self.results.values() if result.verdict is Verdict.NOT_APPLICABLE]
+        for reason, number in sorted(Counter(_one_line(result.detail) for result in idle).items()):
+            reporter.write_line(f"{number} x {reason}")
 
 
 def _clause_verdict(verdicts: Iterable[Verdict]) -> ClauseVerdict:

@@ -61,7 +61,9 @@ def read_report(path: Path) -> Document:
         elif document is not None and document.footer is None and kind == "footer" and fits(kind, value):
             document.footer = value
         elif document is None or number < len(lines):
-            raise ReportError(f"{path}: line {number} is not where a report of format {FORMAT} has such a line")
+            raise ReportError(
+                f"{path}: line {number} is no line of a report of format {FORMAT} or not in its place; name a file that --report-json wrote"
+            )
     if document is None:
         raise ReportError(f"{path}: it is empty; name a file that --report-json wrote")
     return document

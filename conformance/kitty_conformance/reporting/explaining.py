@@ -32,7 +32,12 @@ def explain(name: str) -> str | None:
 
 def known_ids(near: str) -> list[str]:
     """Return the names that look like ``near``."""
-    return difflib.get_close_matches(near, [*clauses(), *scenarios(), *findings(), *TABLE], n=3, cutoff=0.6)
+    return difflib.get_close_matches(
+        near.upper() if near.upper() in clauses() else near,
+        [*clauses(), *scenarios(), *findings(), *TABLE],
+        n=3,
+        cutoff=0.6,
+    )
 
 
 def _clause(name: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def given(options: argparse.Namespace) -> Iterator[tuple[str, Path]]:
 
 def problem(options: argparse.Namespace) -> str | None:
     """Return why a report cannot be written where it is wanted: that is better known before the run."""
+    folder = options.reproductions
+    if folder is not None and (not folder.is_dir() if os.path.lexists(folder) else not folder.parent.is_dir()):
+        return f"--reproductions: {folder} cannot be made; name a directory, or a new one in a directory that is there"
     if len(options.implementation) > 1 and (any(given(options)) or options.reproductions is not None):
         return "a report is about one implementation; name one"
     for name, path in given(options):

@@ -65,13 +65,14 @@ def mission_files(mission: AuditedMission) -> Iterator[Finding]:
         yield MISSION_FILES.found(
             META_NAME, "missing", "is missing, and readers take the directory for no mission", cap=Severity.WARNING
         )
-    yield from _manifest(mission.lanes)
+    yield from _manifest(mission)
     yield from _tasks(mission)
     yield from _artifacts(mission)
 
 
-def _manifest(lanes: dict[str, Any] | None) -> Iterator[Finding]:
+def _manifest(mission: AuditedMission) -> Iterator[Finding]:
     # Old manifests lack keys that say nothing about who works where.
+    lanes = mission.lanes
     if lanes is None:
         return
     listed = lanes.get("lanes")
@@ -81,6 +82,16 @@ def _manifest(lanes: dict[str, Any] | None) -> Iterator[Finding]:
     )
     if not sound:
         yield MISSION_FILES.found("lanes.json", "lanes", "is no lane manifest: lanes is no list of lane_id and wp_ids")
+        return
+    lanes_of = defaultdict(list)
+    for lane in lanes["lanes"]:
+        for work_package in {one for one in lane["wp_ids"] if isinstance(one, str)}:
+            lanes_of[work_package].append(lane["lane_id"])
+    for work_package, several in sorted(lanes_of.items()):
+        if len(several) > 1:
+            what = f"{work_package} is in {len(several)} lanes: {', '.join(several)}"
+            remedy = "leave it in the lane that it is worked on in"
+            yield MISSION_FILES.found("lanes.json", work_package, what, remedy=remedy, clause="OWN-010")
 
 
 def _tasks(mission: AuditedMission) -> Iterator[Finding]:

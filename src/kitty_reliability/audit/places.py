@@ -49,7 +49,13 @@ def find_missions(paths: Iterable[Path]) -> list[MissionPlace]:
 def _missions(path: Path) -> list[MissionPlace]:
     named = Path(os.path.abspath(path))
     if not named.is_dir():
-        raise WrongPathError(f"{plain(path)}: no such directory; {_EXPECTED}")
+        mission, colons, rule = str(path).rpartition("::")
+        if colons and Path(mission).is_dir():
+            raise WrongPathError(
+                f"{plain(path)}: no such directory; ask {plain(mission)} --kitty-audit-rules {plain(rule)}"
+            )
+        what = "no directory" if os.path.lexists(named) else "no such directory"
+        raise WrongPathError(f"{plain(path)}: {what}; {_EXPECTED}")
     if named.name == MISSIONS_DIRECTORY:
         return _listed(named)
     if _looks_like_a_mission(named):

@@ -77,7 +77,7 @@ def find(target: str, directory: Path) -> Path:
             return _program(home, "spec-kitty")
         raise ImplementationError(
             f"spec-kitty {version} is not installed in {directory}; "
-            f"this installs it: make conformance IMPLEMENTATION=spec-kitty:{version}"
+            f"this installs it: kitty-conform run --install spec-kitty:{version}"
         )
     found = shutil.which(str(Path(target).expanduser()))
     if found is None:
