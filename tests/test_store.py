@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,19 @@ def test_a_log_that_disappeared_reduces_to_nothing(built: Mission) -> None:
     built.log.path.unlink()
     assert store.read(meta).work_packages == []
     assert not store.exists
+
+
+@pytest.mark.parametrize("broken", [b"", b"not json\n"], ids=["whole", "broken"])
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_after_a_reading_as_before_it(
+    built: Mission, request: pytest.FixtureRequest, collecting: bool, broken: bytes
+) -> None:
+    request.addfinalizer(gc.enable)
+    (gc.enable if collecting else gc.disable)()
+    built.log.path.write_bytes(built.log.path.read_bytes() + broken)
+    with pytest.raises(DiagnosticError) if broken else nullcontext():
+        store_of(built).read(read_meta(built.paths.meta))
+    assert gc.isenabled() is collecting
 
 
 def test_a_broken_log_does_not_spoil_what_comes_after_its_repair(built: Mission) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from operator import gt
 from typing import Any, Final
 
 from kitty_reliability.formats.diagnostics import Diagnostic, diagnostic
@@ -26,7 +27,10 @@ __all__ = ["Reducer", "WorkPackageState"]
 
 _SYNTHETIC_REASONS: Final = ("Force move to ", "move-task: ")
 _APPROVALS: Final = frozenset({Lane.APPROVED, Lane.DONE})
+_REVIEWED: Final = frozenset({Lane.FOR_REVIEW, Lane.APPROVED})
 _SENT_BACK: Final = frozenset({Lane.PLANNED, Lane.IN_PROGRESS})
+# Looked up once: in Python 3.11 a member of an enumeration costs more than what is asked of a row by it.
+_PLANNED, _CLAIMED, _IN_REVIEW, _CANCELED = Lane.PLANNED, Lane.CLAIMED, Lane.IN_REVIEW, Lane.CANCELED
 
 
 class WorkPackageState:
@@ -113,7 +117,10 @@ class Reducer:
                     self.reports.append(_foreign(row))
                     continue
                 self._count(row)
-                package = touched[row.wp_id] = self._package(row.wp_id)
+                wp_id = row.data["wp_id"]
+                package = touched.get(wp_id)
+                if package is None:
+                    package = touched[wp_id] = self._package(wp_id)
                 package.rows.append(row)
             elif isinstance(row, AnnotationRow):
                 package = touched[row.wp_id] = self._package(row.wp_id)
@@ -125,10 +132,8 @@ class Reducer:
 
     def _is_repetition(self, row: Row) -> bool:
         """Say whether the row was taken in before (LOG-002); refuse one id with two contents (LOG-003)."""
-        if not self.profile.annotations_count_once and not isinstance(row, LaneRow):
-            return False
         event_id = row.data.get("event_id")
-        if event_id is None:
+        if event_id is None or not (isinstance(row, LaneRow) or self.profile.annotations_count_once):
             return False
         try:
             earlier = self._seen.setdefault(event_id, row)
@@ -168,9 +173,11 @@ class Reducer:
             self.only_bootstrap = False
         order = self._order(row)
         try:
-            if self._newest is None or self._newest[0] < order:
+            if self._newest is None or self._first is None:
+                self._newest = self._first = order, row
+            elif self._newest[0] < order:
                 self._newest = order, row
-            if self._first is None or order < self._first[0]:
+            elif order < self._first[0]:
                 self._first = order, row
         except TypeError:
             raise _unusable(row, "at") from None
@@ -187,13 +194,10 @@ class Reducer:
         if not rows:
             return True
         try:
-            previous = order(rows[max(start - 1, 0)])
-            for row in rows[max(start, 1) :]:
-                current = order(row)
-                if current < previous:
-                    rows.sort(key=order)
-                    return False
-                previous = current
+            keys = [order(row) for row in rows[max(start - 1, 0) :]]
+            if any(map(gt, keys, keys[1:])):
+                rows.sort(key=order)
+                return False
         except TypeError:
             raise _unusable(rows[-1], "at") from None
         return True
@@ -222,21 +226,21 @@ class Reducer:
 
     def _apply(self, package: WorkPackageState, row: LaneRow) -> None:
         package.in_force = row
-        if _is_rejection(row):
-            package.rejected_when = row.when
         data = row.data
+        source, target = data["from_lane"], data["to_lane"]
+        if target in _SENT_BACK and _is_rejection(row):
+            package.rejected_when = row.when
         if data["force"]:
             package.force_count += 1
-        source, target = data["from_lane"], data["to_lane"]
         slots = package.slots
-        if source == Lane.PLANNED and target == Lane.CLAIMED:
+        if source == _PLANNED and target == _CLAIMED:
             _claim(slots, data.get("policy_metadata") or {})
         result = data.get("review_result")
-        if result is not None or source == Lane.IN_REVIEW:
+        if result is not None or source == _IN_REVIEW:
             slots["review_result"] = _review_result(result)
         slots.pop("cancellation_reason", None)
         slots.pop("reason_source", None)
-        if target == Lane.CANCELED:
+        if target == _CANCELED:
             slots["cancellation_reason"] = data.get("reason")
             slots["reason_source"] = _reason_source(data)
 
@@ -348,9 +352,9 @@ def _is_rejection(row: LaneRow) -> bool:
     data = row.data
     if data["to_lane"] not in _SENT_BACK:
         return False
-    if data["from_lane"] == Lane.IN_REVIEW:
+    if data["from_lane"] == _IN_REVIEW:
         return True
-    return data["from_lane"] in (Lane.FOR_REVIEW, Lane.APPROVED) and data.get("review_ref") is not None
+    return data["from_lane"] in _REVIEWED and data.get("review_ref") is not None
 
 
 def _is_rollback(row: LaneRow) -> bool:
