@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from . import released_rows, row_shapes
 from .diagnostics import Diagnostic, DiagnosticError, diagnostic
+from .plain_rows import plain_row
 from .profiles import CONTRACT_320, Profile
 from .rows import AnnotationRow, DecisionRow, LaneRow, LifecycleRow, RetrospectiveRow, Row
 from .strict_json import MAX_DEPTH, RepeatedKeyError, TooDeepError, parse
@@ -72,7 +73,7 @@ def read_rows(data: bytes, profile: Profile = CONTRACT_320, *, first_line: int =
     rows: list[Row] = []
     add = rows.append
     for number, line, ended in _lines(data, first_line):
-        row = _read_line(line, number, ended=ended) if line else None
+        row = plain_row(line, number) or (_read_line(line, number, ended=ended) if line else None)
         if row is not None:
             add(row)
     return rows

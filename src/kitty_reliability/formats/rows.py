@@ -78,6 +78,26 @@ class LaneRow(PackageRow):
         """The lane that the row moves to."""
         return self.data["to_lane"]
 
+    @property
+    def force(self) -> Any:
+        """Whether the writer overrode the rules."""
+        return self.data["force"]
+
+    @property
+    def mission_id(self) -> Any:
+        """The id of the mission that the row names, None when it names none."""
+        return self.data.get("mission_id")
+
+    @property
+    def policy_metadata(self) -> Any:
+        """What the writer noted of the process that works, or None."""
+        return self.data.get("policy_metadata")
+
+    @property
+    def review_result(self) -> Any:
+        """The outcome of a review, or None."""
+        return self.data.get("review_result")
+
 
 class AnnotationRow(PackageRow):
     """A change of runtime slots that moves no lane."""

@@ -117,7 +117,7 @@ class Reducer:
                     self.reports.append(_foreign(row))
                     continue
                 self._count(row)
-                wp_id = row.data["wp_id"]
+                wp_id = row.wp_id
                 package = touched.get(wp_id)
                 if package is None:
                     package = touched[wp_id] = self._package(wp_id)
@@ -132,7 +132,7 @@ class Reducer:
 
     def _is_repetition(self, row: Row) -> bool:
         """Say whether the row was taken in before (LOG-002); refuse one id with two contents (LOG-003)."""
-        event_id = row.data.get("event_id")
+        event_id = row.event_id
         if event_id is None or not (isinstance(row, LaneRow) or self.profile.annotations_count_once):
             return False
         try:
@@ -155,7 +155,7 @@ class Reducer:
         """Say whether the row is another mission's (LOG-010). The id decides; without one, the slug."""
         if not self.profile.foreign_rows_ignored:
             return False
-        mission_id = row.data.get("mission_id")
+        mission_id = row.mission_id
         if mission_id and self.mission_id:
             return bool(mission_id != self.mission_id)
         slug = row.data.get("mission_slug") or row.data.get("feature_slug")
@@ -186,7 +186,7 @@ class Reducer:
 
     def _order(self, row: LaneRow | AnnotationRow) -> tuple[Any, str]:
         """Return what rows are sorted by: when they happened (LOG-005), then the event id."""
-        return row.when, row.data["event_id"]
+        return row.when, row.event_id
 
     def _sort(self, rows: list[Any], start: int) -> bool:
         """Put ``rows`` in order; say whether those from ``start`` on were at their place already."""
@@ -226,23 +226,22 @@ class Reducer:
 
     def _apply(self, package: WorkPackageState, row: LaneRow) -> None:
         package.in_force = row
-        data = row.data
-        source, target = data["from_lane"], data["to_lane"]
+        source, target = row.from_lane, row.to_lane
         if target in _SENT_BACK and _is_rejection(row):
             package.rejected_when = row.when
-        if data["force"]:
+        if row.force:
             package.force_count += 1
         slots = package.slots
         if source == _PLANNED and target == _CLAIMED:
-            _claim(slots, data.get("policy_metadata") or {})
-        result = data.get("review_result")
+            _claim(slots, row.policy_metadata or {})
+        result = row.review_result
         if result is not None or source == _IN_REVIEW:
             slots["review_result"] = _review_result(result)
         slots.pop("cancellation_reason", None)
         slots.pop("reason_source", None)
         if target == _CANCELED:
-            slots["cancellation_reason"] = data.get("reason")
-            slots["reason_source"] = _reason_source(data)
+            slots["cancellation_reason"] = row.data.get("reason")
+            slots["reason_source"] = _reason_source(row.data)
 
     # --- answers
 
@@ -349,12 +348,11 @@ def _is_bootstrap(row: LaneRow) -> bool:
 
 
 def _is_rejection(row: LaneRow) -> bool:
-    data = row.data
-    if data["to_lane"] not in _SENT_BACK:
+    if row.to_lane not in _SENT_BACK:
         return False
-    if data["from_lane"] == _IN_REVIEW:
+    if row.from_lane == _IN_REVIEW:
         return True
-    return data["from_lane"] in _REVIEWED and data.get("review_ref") is not None
+    return row.from_lane in _REVIEWED and row.data.get("review_ref") is not None
 
 
 def _is_rollback(row: LaneRow) -> bool:
