@@ -175,10 +175,10 @@ def test_a_line_of_a_wrong_shape_is_believed_nowhere(written: Path, tmp_path: Pa
         for broken in (*wrong, *missing):
             said = [*lines[:number], json.dumps(broken), *lines[number + 1 :], "{}"]
             (tmp_path / "it").write_text("\n".join(said), encoding="ascii")
-            with pytest.raises(ReportError, match=f": line {number + 1} is not where"):
+            with pytest.raises(ReportError, match=f": line {number + 1} is no line of a report"):
                 read_report(tmp_path / "it")
     (tmp_path / "it").write_text("\n".join([*lines, lines[1], "{}"]), encoding="ascii")
-    with pytest.raises(ReportError, match=f": line {len(lines) + 1} is not where"):
+    with pytest.raises(ReportError, match=f": line {len(lines) + 1} is no line of a report"):
         read_report(tmp_path / "it")
 
 
