@@ -121,7 +121,7 @@ def test_a_layered_repository_costs_little(benchmark: Any, record: Any, memory_o
     found = benchmark.pedantic(ratios, args=(memory_or_disk, 25), rounds=1)
     where = place(memory_or_disk)
     # Counts do not drift: a step that writes more than it did shows here first.
-    files, folders = inodes(memory_or_disk / "warm", memory_or_disk / "warm.git")
+    files, folders = inodes(memory_or_disk / "model", memory_or_disk / "model.git")
     assert files <= 44
     assert folders <= 26
     git, bare = found["git, step by step"], found["bare inodes"]
