@@ -10,6 +10,7 @@ import os
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from kitty_reliability.audit.baseline import Baseline, BaselineError, Entry
 from kitty_reliability.audit.findings import CannotJudge, Finding, Severity
 from kitty_reliability.audit.places import MissionPlace, WrongPathError, find_missions
 from kitty_reliability.audit.rules import RULES, Answer, audit
+
+from .audit_workers import Bundle, unpack
 
 __all__ = ["AuditPlugin", "prepare", "settings"]
 
@@ -184,6 +187,7 @@ class AuditPlugin:
         self.settings = asked
         self._answers: dict[MissionPlace, dict[str, Answer]] = {}
         self._shown = _names(config.rootpath, asked.places)
+        self._bundle = Bundle()
         #: A report of each item, in the order in which they came.
         self.told: list[dict[str, Any]] = []
 
@@ -218,23 +222,33 @@ class AuditPlugin:
             found = self._answers[place] = audit(place, self.settings.severities)
         return found
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Deal out missions, unless another way was asked for."""
+        if config.option.dist != "load":
+            return None
+        from .audit_workers import scheduling
+
+        return scheduling()(config, log)
+
     # --- judging
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         """Ask one question. There is nothing to set up, to capture or to tear down, so a third of it all is enough."""
         hook = item.ihook
-        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        in_worker = hasattr(self.config, "workerinput")
+        if not in_worker:
+            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         call = pytest.CallInfo.from_call(item.runtest, "call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
         report = hook.pytest_runtest_makereport(item=item, call=call)
+        if in_worker and nextitem is not None and nextitem.parent is item.parent:
+            self._bundle.keep(report)
+            return True
+        self._bundle.load(report)
         hook.pytest_runtest_logreport(report=report)
-        if report.user_properties:
-            # JUnit takes properties from the end of a test.
-            end = pytest.CallInfo.from_call(lambda: None, "teardown")
-            last = hook.pytest_runtest_makereport(item=item, call=end)
-            last.user_properties = report.user_properties
-            hook.pytest_runtest_logreport(report=last)
-        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if not in_worker:
+            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
     def judge(self, item: RuleItem, findings: list[Finding]) -> list[Finding]:
@@ -268,10 +282,20 @@ class AuditPlugin:
                     report.user_properties.append((f"kitty-{one['severity']}", said))
         return report
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a report in; here they come together from every worker."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take a report in, behind those that it brings along; here they come together from every worker."""
+        if hasattr(self.config, "workerinput"):
+            return (yield)
+        hook = self.config.hook
+        for earlier in unpack(report):
+            hook.pytest_runtest_logreport(report=earlier)
+        yield
         if hasattr(report, "kitty_audit"):
             self.told.append(report.kitty_audit)
+            if report.user_properties:
+                # JUnit takes properties from the end of a test.
+                hook.pytest_runtest_logreport(report=_end(report))
 
     # --- telling
 
@@ -309,6 +333,8 @@ class AuditPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was found, by rule; the warnings and notes themselves with ``-v``."""
+        if hasattr(self.config, "workerinput"):
+            return
         found = self.findings
         writer = terminalreporter
         writer.section("kitty audit")
@@ -352,6 +378,14 @@ class AuditPlugin:
                 writer.line(f"baseline: {len(stale)} stale entries; remove them from {baseline.path}:", yellow=True)
             for entry in stale:
                 writer.line(f"  {entry}", yellow=True)
+
+
+def _end(report: pytest.TestReport) -> pytest.TestReport:
+    """Return the report of an end of the item in which nothing happened."""
+    end = copy(report)
+    del end.kitty_audit
+    end.when, end.outcome, end.longrepr, end.duration = "teardown", "passed", None, 0.0
+    return end
 
 
 def _plugin(config: pytest.Config) -> AuditPlugin:

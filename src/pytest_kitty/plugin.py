@@ -169,15 +169,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         prepare(early_config, args)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let xdist give the items of one mission to one worker, where it would deal them out one by one."""
-    # "no" becomes "load" when xdist is asked after this, and is "load" by now when it was asked before.
-    several = config.option.kitty_audit and getattr(config.option, "numprocesses", None)
-    if several and config.option.dist in ("no", "load"):
-        config.option.dist = "loadscope"
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and find the implementation when one was named."""
     for marker in _MARKERS:
