@@ -315,14 +315,35 @@ def bad_meta(directory: Path) -> None:
     (directory / "meta.json").write_text("[1, 2]")
 
 
-def option_branch(directory: Path) -> None:
+def edit_meta(directory: Path, **values: Any) -> None:
     value = json.loads((directory / "meta.json").read_bytes())
-    (directory / "meta.json").write_text(json.dumps({**value, "target_branch": "--upload-pack=evil"}))
+    (directory / "meta.json").write_text(json.dumps({**value, **values}))
+
+
+def option_branch(directory: Path) -> None:
+    edit_meta(directory, target_branch="--upload-pack=evil")
 
 
 def second_lane(directory: Path) -> None:
     lanes = [{"lane_id": name, "wp_ids": ["WP01", "WP01"]} for name in ("lane-a", "lane-b")]
     (directory / "lanes.json").write_text(json.dumps({"lanes": lanes}))
+
+
+def numeric_id(directory: Path) -> None:
+    edit_meta(directory, mission_id=7)
+
+
+def manifest_of_another(directory: Path) -> None:
+    (directory / "lanes.json").write_text(json.dumps({"mission_slug": "another", "lanes": []}))
+
+
+def manifest_of_another_id(directory: Path) -> None:
+    (directory / "lanes.json").write_text(json.dumps({"mission_id": "01KZZZZZZZZZZZZZZZZZZZZZZZ", "lanes": []}))
+
+
+def last_row_ahead(directory: Path) -> None:
+    edit_row(directory, len(rows(directory)) - 1, at="2999-01-01T00:00:00+00:00")
+    (directory / "status.json").unlink()
 
 
 def bidi_task(directory: Path) -> None:
@@ -359,6 +380,10 @@ MUTATIONS: list[tuple[Change, set[tuple[str, str]]]] = [
     (renamed_task, {("mission-files", ERROR)}),
     (second_lane, {("mission-files", ERROR)}),
     (jump, {("lane-chain", WARNING)}),
+    (numeric_id, {("mission-files", ERROR)}),
+    (manifest_of_another, {("mission-files", WARNING)}),
+    (manifest_of_another_id, {("mission-files", WARNING)}),
+    (last_row_ahead, {("log-integrity", WARNING)}),
     (lose_log, {("snapshot-agreement", ERROR), ("orphan-work-packages", WARNING)}),
     (bad_meta, {("mission-files", ERROR)}),
 ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kitty_reliability.formats.events import EVENT_LOG_NAME
-from kitty_reliability.formats.identifiers import is_safe_segment
+from kitty_reliability.formats.identifiers import is_safe_segment, is_ulid
 from kitty_reliability.formats.mission import META_NAME
 from kitty_reliability.formats.reviews import ReviewFinding, ReviewFormatError, parse_artifact
 from kitty_reliability.formats.visible import visible
@@ -32,7 +32,7 @@ MISSION_FILES: Final = Rule(
     Severity.ERROR,
     "Every file of the mission can be read as what it is, and is inside the mission.",
     "restore it from git",
-    ("SEC-003", "SEC-005", "OWN-005", "OWN-010", "RAC-006"),
+    ("SEC-003", "SEC-005", "LOG-010", "OWN-005", "OWN-010", "RAC-006"),
 )
 ORPHAN_WORK_PACKAGES: Final = Rule(
     "orphan-work-packages",
@@ -65,6 +65,11 @@ def mission_files(mission: AuditedMission) -> Iterator[Finding]:
         yield MISSION_FILES.found(
             META_NAME, "missing", "is missing, and readers take the directory for no mission", cap=Severity.WARNING
         )
+    for key in ("mission_id", "mission_slug"):
+        value = mission.meta.data.get(key)
+        if not isinstance(value, str | None):
+            what = f"{key} is {value!r:.120}, which is no text; rows name the mission by its text"
+            yield MISSION_FILES.found(META_NAME, key, what, clause="LOG-010")
     yield from _manifest(mission)
     yield from _tasks(mission)
     yield from _artifacts(mission)
@@ -83,6 +88,7 @@ def _manifest(mission: AuditedMission) -> Iterator[Finding]:
     if not sound:
         yield MISSION_FILES.found("lanes.json", "lanes", "is no lane manifest: lanes is no list of lane_id and wp_ids")
         return
+    yield from _other_mission(mission, lanes)
     lanes_of = defaultdict(list)
     for lane in lanes["lanes"]:
         for work_package in {one for one in lane["wp_ids"] if isinstance(one, str)}:
@@ -92,6 +98,21 @@ def _manifest(mission: AuditedMission) -> Iterator[Finding]:
             what = f"{work_package} is in {len(several)} lanes: {', '.join(several)}"
             remedy = "leave it in the lane that it is worked on in"
             yield MISSION_FILES.found("lanes.json", work_package, what, remedy=remedy, clause="OWN-010")
+
+
+def _other_mission(mission: AuditedMission, lanes: dict[str, Any]) -> Iterator[Finding]:
+    slugs = (None, mission.slug, mission.meta.data.get("mission_slug"))
+    ids = (lanes.get("mission_id"), mission.meta.data.get("mission_id"))
+    # Old manifests have a slug for the id.
+    both_are_ids = all(isinstance(one, str) and is_ulid(one) for one in ids)
+    for key, foreign in (
+        ("mission_slug", lanes.get("mission_slug") not in slugs),
+        ("mission_id", both_are_ids and ids[0] != ids[1]),
+    ):
+        if foreign:
+            what = f"{key} is {lanes[key]!r:.120}, that of another mission; branches and worktrees would be its own"
+            remedy = "compute the lanes of this mission anew"
+            yield MISSION_FILES.found("lanes.json", key, what, remedy=remedy, clause="OWN-010", cap=Severity.WARNING)
 
 
 def _tasks(mission: AuditedMission) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ LOG_INTEGRITY: Final = Rule(
     Severity.ERROR,
     "Every line of the event log is a row of this mission that readers agree about.",
     "restore the line from git",
-    ("LOG-007", "LOG-002", "LOG-003", "LOG-008", "LOG-009", "LOG-010", "STA-009"),
+    ("LOG-007", "STA-002", "LOG-002", "LOG-003", "LOG-008", "LOG-009", "LOG-010", "STA-009"),
 )
 LANE_CHAIN: Final = Rule(
     "lane-chain",
@@ -84,6 +84,7 @@ def log_integrity(mission: AuditedMission) -> Iterator[Finding]:
     yield from _repeated_ids(mission)
     yield from _foreign(mission)
     yield from _differently_read(mission)
+    yield from _ahead(mission)
 
 
 def _of_log(subject: str, what: str, line: int | None, **more: Any) -> Finding:
@@ -137,6 +138,22 @@ def _differently_read(mission: AuditedMission) -> Iterator[Finding]:
             what = f"line {line} has a raw {name} inside a text: one row, and two for released 3.2.x, which then reads nothing"
             remedy = "escape it as JSON does"
             yield _of_log(f"SEPARATOR {name}", what, line, remedy=remedy, clause="LOG-008", cap=Severity.WARNING)
+
+
+def _ahead(mission: AuditedMission) -> Iterator[Finding]:
+    for row in mission.rows:
+        if not isinstance(row, LaneRow):
+            continue
+        try:
+            ahead = instant(row.data["at"]) - mission.now
+        except (ValueError, OverflowError):
+            continue  # a row that only released readers take; its line is told
+        # A day, for the clocks of machines that disagree.
+        if ahead > _DAY:
+            what = f"line {row.line} is dated {row.data['at']}, and outranks whatever happens until then"
+            remedy = "date it as it happened; until then no move of its work package comes into force"
+            subject = f"AHEAD {row.data['event_id']}"
+            yield _of_log(subject, what, row.line, remedy=remedy, clause="STA-002", cap=Severity.WARNING)
 
 
 def lane_chain(mission: AuditedMission) -> Iterator[Finding]:
