@@ -232,7 +232,7 @@ GARBAGE = {
     "an outcome and null": ('{"id": <id>, "refused": {"message": "m"}, "ok": null}', "exactly one outcome"),
     "null": ('{"id": <id>, "ok": null}', "exactly one outcome"),
     "no outcome": ('{"id": <id>}', "exactly one outcome"),
-    "unknown key": ('{"id": <id>, "refused": {"message": "m"}, "more": 1}', "not a reply"),
+    "unknown key": ('{"id": <id>, "refused": {"message": "m"}, "more": 1}', "not a reply: more: Extra inputs"),
     "an outcome of the runner": ('{"id": <id>, "crashed": {"message": "m"}}', "not a reply"),
     "refused without a message": ('{"id": <id>, "refused": {"diagnostic_code": "C"}}', "not a reply"),
     "unsupported without a reason": ('{"id": <id>, "unsupported": {}}', "not a reply"),

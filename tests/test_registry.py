@@ -189,6 +189,20 @@ def test_a_python_class_without_answer_does_not_greet(module: Callable[[str], st
         _ = session.greeting
 
 
+def test_what_a_program_wrote_instead_of_a_greeting_is_told() -> None:
+    script = "import sys; print('no ' * 9, file=sys.stderr); print('Hi'); sys.exit(3)"
+    with (
+        connect(shlex.join(["exec:" + sys.executable, "-c", script])) as session,
+        pytest.raises(ImplementationError) as told,
+    ):
+        _ = session.greeting
+    assert "no answer to hello: garbled not a reply: " in str(told.value)
+    assert "; its line: 'Hi'" in str(told.value)
+    silent = connect(shlex.join(["exec:" + sys.executable, "-c", script.replace("print('Hi')", "0")]))
+    with silent, pytest.raises(ImplementationError, match=r"\(exit status 3\); its stderr: 'no no "):
+        _ = silent.greeting
+
+
 @pytest.mark.parametrize("text", ["def (", "raise RuntimeError('no')"], ids=["syntax", "raises"])
 def test_a_module_that_cannot_be_imported_is_named(module: Callable[[str], str], text: str) -> None:
     with pytest.raises(ImplementationError, match="cannot be loaded"):

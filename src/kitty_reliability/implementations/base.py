@@ -74,7 +74,9 @@ class Implementation(ABC):
         """
         outcome = self.ask(Hello(), deadline=60)
         if not outcome.ok:
-            raise ImplementationError(f"{self.spec}: no answer to hello: {outcome}")
+            seen = {name: str(outcome.evidence.get(name, "")).strip()[-400:] for name in ("line", "stderr")}
+            told = "".join(f"; its {name}: {text!r}" for name, text in seen.items() if text)
+            raise ImplementationError(f"{self.spec}: no answer to hello: {outcome}{told}")
         answer = HelloAnswer.model_validate(outcome.value)
         if answer.protocol != PROTOCOL_VERSION:
             raise ImplementationError(

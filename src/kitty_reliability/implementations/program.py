@@ -186,8 +186,10 @@ class _Session:
         try:
             reply = Reply.model_validate_json(line)
         except ValidationError as error:
-            problem = "; ".join(item["msg"] for item in error.errors()[:3])
-            return self._broken(OutcomeKind.GARBLED, f"not a reply: {problem}", line)
+            told = [
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']}".removeprefix(": ") for item in error.errors()[:3]
+            ]
+            return self._broken(OutcomeKind.GARBLED, f"not a reply: {'; '.join(told)}", line)
         if reply.id != number:
             return self._broken(OutcomeKind.GARBLED, f"a reply to {reply.id}, asked was {number}", line)
         (kind,) = reply.model_fields_set - {"id"}
