@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from pathlib import Path
 
 import pytest
 
-from kitty_conformance.reporting.commands import schema_text
+from kitty_conformance.schemas import schema
 
 ROOT = Path(__file__).parent.parent
 NAMED = re.findall(
@@ -40,7 +39,7 @@ def test_a_report_has_the_versions_that_the_page_names() -> None:
     table = page.partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
     named = set(re.findall(r"`([a-z.]+)`", "".join(line.rpartition(" | ")[2] for line in table.splitlines())))
     assert named == {"suite", "contract.hash", "contract.clauses", "protocol", "format"}
-    header = json.loads(schema_text())["$defs"]["header"]
+    header = schema("report")["$defs"]["header"]
     for name in named:
         key, _, part = name.partition(".")
         assert key in header["required"]

@@ -17,9 +17,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from kitty_conformance import catalogue
+from kitty_conformance import catalogue, schemas
 from kitty_conformance.reporting.badge import badge
-from kitty_conformance.reporting.commands import schema_text
 from kitty_conformance.reporting.comparing import compare
 from kitty_conformance.reporting.document import Document, ReportError, line, read_report
 from kitty_conformance.reporting.explaining import explain
@@ -31,7 +30,7 @@ from kitty_reliability.formats.diagnostics import TABLE
 from kitty_reliability.formats.visible import visible
 from pytest_kitty.scenarios import Finding
 
-VALIDATOR = Draft202012Validator(json.loads(schema_text()))
+VALIDATOR = Draft202012Validator(schemas.schema("report"))
 EVIL = (
     "<script>alert(1)</script> \"x' \x1b[2J\u202e`gnp` |a| ![i](//evil.example/x.png) ]]> &amp; \x00 \ud800 {{ 7 * 7 }}"
 )
@@ -103,8 +102,8 @@ def valid(document: Document) -> None:
 
 
 def test_the_schema_of_a_line_is_a_schema_and_is_printed(tmp_path: Path) -> None:
-    Draft202012Validator.check_schema(json.loads(schema_text()))
-    assert conform("schema", "report", cwd=tmp_path).stdout == schema_text()
+    Draft202012Validator.check_schema(schemas.schema("report"))
+    assert conform("schema", "report", cwd=tmp_path).stdout == schemas.text("report")
 
 
 def test_a_report_is_header_results_and_footer(written: Path) -> None:

@@ -203,10 +203,12 @@ def test_a_wrong_argument_is_told_with_its_remedy(
 
 
 def test_the_published_schema_is_the_protocol() -> None:
-    from kitty_conformance.command import schema_text
+    from kitty_conformance.schemas import text
 
     published = (SUITE / "protocol.schema.json").read_text(encoding="utf-8")
-    assert published == schema_text(), "run: kitty-conform schema > conformance/kitty_conformance/protocol.schema.json"
+    assert published == text("protocol"), (
+        "run: kitty-conform schema > conformance/kitty_conformance/protocol.schema.json"
+    )
 
 
 def test_a_part_of_a_run_does_not_pass_for_the_whole() -> None:

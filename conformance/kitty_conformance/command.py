@@ -35,7 +35,7 @@ from .reporting.document import read_report
 from .reporting.recorder import Recorder
 from .vectors import __main__ as vectors_command
 
-__all__ = ["main", "run", "schema_text"]
+__all__ = ["main", "run"]
 
 CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, WRONG_LIST, NOTHING_RAN = 0, 1, 2, 3, 4, 5
 
@@ -142,11 +142,6 @@ def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes
         status = WRONG_LIST
     recorder.end(status, set(options.clause), {"deviation_problems": wrong})
     return status
-
-
-def schema_text() -> str:
-    """Return the JSON Schema of the protocol, as ``protocol.schema.json`` has it."""
-    return schemas.text("protocol")
 
 
 def run(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from .document import ReportError, read_report
 
-__all__ = ["register", "schema_text"]
+__all__ = ["register"]
 
 
 def register(commands: Any) -> None:
@@ -31,11 +30,6 @@ def register(commands: Any) -> None:
     )
     explain.add_argument("id", metavar="ID")
     explain.set_defaults(action=_explain)
-
-
-def schema_text() -> str:
-    """Return the JSON Schema of a line of a report."""
-    return files("kitty_conformance.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
 
 
 def _compare(options: argparse.Namespace) -> int:

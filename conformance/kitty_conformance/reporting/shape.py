@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-__all__ = ["fits"]
+__all__ = ["fits", "schema_text"]
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "object": (dict,),
@@ -30,10 +30,14 @@ def fits(kind: str, value: Any) -> bool:
     return _fits(value, _definitions()[kind])
 
 
+def schema_text() -> str:
+    """Return the file ``report.schema.json``: written by hand, and read by people as it is."""
+    return files("kitty_conformance.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
+
+
 @cache
 def _definitions() -> Mapping[str, Any]:
-    text = files("kitty_conformance.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
-    definitions: Mapping[str, Any] = json.loads(text)["$defs"]
+    definitions: Mapping[str, Any] = json.loads(schema_text())["$defs"]
     return definitions
 
 

@@ -31,17 +31,17 @@ NAMES: Final = (
 
 def schema(name: str) -> dict[str, Any]:
     """Return the schema of one of ``NAMES``; KeyError for another name."""
-    from . import event_row, mission_files, outputs
-
-    made = {**event_row.SCHEMAS, **mission_files.SCHEMAS, **outputs.SCHEMAS}
-    return made[name]()
+    made: dict[str, Any] = json.loads(text(name))
+    return made
 
 
 def text(name: str) -> str:
     """Return the file of the schema of one of ``NAMES``; KeyError for another name."""
-    if name == "report":
-        # Written by hand, and read by people as it is.
-        from kitty_conformance.reporting.commands import schema_text
+    from kitty_conformance.reporting.shape import schema_text
 
+    from . import event_row, mission_files, outputs
+
+    if name == "report":
         return schema_text()
-    return json.dumps(schema(name), indent=1) + "\n"
+    made = {**event_row.SCHEMAS, **mission_files.SCHEMAS, **outputs.SCHEMAS}
+    return json.dumps(made[name](), indent=1) + "\n"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Final
 
 from kitty_conformance.catalogue import findings
 from kitty_conformance.known import MOST_DAYS
-from kitty_conformance.reporting.commands import schema_text
 from kitty_reliability.audit.baseline import Entry
 from kitty_reliability.formats.diagnostics import TABLE, Diagnostic
 from kitty_reliability.implementations.protocol import protocol_schema
@@ -80,16 +78,9 @@ def audit_baseline() -> Shape:
     return titled("audit-baseline", "Baseline of an audit", about, made, [{"version": 1, "findings": [example]}])
 
 
-def report() -> Shape:
-    """Return the schema of a line of a report."""
-    made: Shape = json.loads(schema_text())
-    return made
-
-
 SCHEMAS: Final[dict[str, Callable[[], Shape]]] = {
     "diagnostic": diagnostic,
     "protocol": protocol_schema,
-    "report": report,
     "known-deviations": known_deviations,
     "audit-baseline": audit_baseline,
 }
