@@ -27,15 +27,15 @@ __all__ = ["answer", "answer_path", "cases", "path_cases"]
 
 _METADATA: Final = PromptMetadata(
     invocation_id="0123456789abcdef0123456789abcdef",
-    repo_root="/srv/demo",
+    repo_root="/no-such-place/demo",
     mission_id="01KVMSSN000000000000000000",
     mission_slug="demo-01KVMSSN",
     work_package_id="WP01",
-    lane_worktree="/srv/demo/.worktrees/demo-01KVMSSN-lane-a",
+    lane_worktree="/no-such-place/demo/.worktrees/demo-01KVMSSN-lane-a",
     mission_branch="kitty/mission-demo-01KVMSSN",
     lane_branch="kitty/mission-demo-01KVMSSN-lane-a",
     base_ref="0123456",
-    prompt_path="/tmp/spec-kitty-review-prompts/demo/demo-01KVMSSN/WP01/0123.md",
+    prompt_path="/no-such-place/temporary/spec-kitty-review-prompts/demo-8a172da912e1/demo-01KVMSSN/WP01/0123.md",
     created_at="2026-01-05T09:00:00Z",
 )
 _VALUES: Final = _METADATA.as_dict()
