@@ -139,14 +139,8 @@ def certify(
                 catches.add(spec, other.result(), caught.to_run(spec, only))
             # Where several are too slow, which assertion is the first to fail hangs on how busy the machine is.
             for who in () if anew else catches.missed():
-                spec, _, scenario = who.partition(" ")
-                own = next((mutant for mutant in chosen if not scenario and f"mutant:{mutant.name}" == spec), None)
-                if own is not None:
-                    again = pool.submit(_judge_mutant, benches, own, tell).result()[1]
-                    catches.add(spec, again, caught.to_run(spec), own.scenario, own.finding)
-                else:
-                    again = pool.submit(benches.judge, spec, (), scenario, None, [scenario]).result()
-                    catches.add(spec, again, [scenario])
+                spec, own, judged = pool.submit(_judge_again, benches, who).result()
+                catches.add(spec, judged, (), *own)
             for spec in caught.SEARCHED if search else ():
                 found = {also: pool.submit(benches.judge, spec, (), also[0], None, also) for also in catches.open()}
                 for also, other in found.items():
@@ -200,6 +194,16 @@ def _judge_mutant(benches: _Benches, mutant: type[Mutant], tell: Callable[[str],
         tell(f"{spec} ({mutant.__doc__}): {missed}")
     result = MutantResult(mutant.name, mutant.clause, mutant.scenario, mutant.finding, str(mutant.__doc__), missed)
     return result, judged
+
+
+def _judge_again(benches: _Benches, who: str) -> tuple[str, tuple[str, str], Judged]:
+    """Judge whom an assertion was said to catch by its scenario alone; return that, too, for a mutant's own one."""
+    spec, _, scenario = who.partition(" ")
+    if scenario:
+        return spec, ("", ""), benches.judge(spec, (), scenario, None, [scenario])
+    mutant = mutants()[spec.removeprefix("mutant:")]
+    own = mutant.scenario, mutant.finding
+    return spec, own, benches.judge(spec, [mutant.clause], *own)
 
 
 def _missed(mutant: type[Mutant], judged: Judged) -> str:
