@@ -21,6 +21,7 @@ from kitty_reliability.audit.baseline import Baseline, BaselineError, Entry
 from kitty_reliability.audit.findings import CannotJudge, Finding, Severity
 from kitty_reliability.audit.places import MissionPlace, WrongPathError, find_missions
 from kitty_reliability.audit.rules import RULES, Answer, audit
+from kitty_reliability.formats.visible import visible_line
 
 from .audit_workers import Bundle, unpack
 
@@ -405,15 +406,9 @@ def _names(root: Path, places: Sequence[MissionPlace]) -> dict[MissionPlace, str
         else:
             path = place.directory if several else place.directory.relative_to(place.root)
         # Doubled, so that a name that spells an escape is not that of another that has the character.
-        shown[place] = _plain_name(path.as_posix().replace("\\", "\\\\"))
+        shown[place] = visible_line(path.as_posix().replace("\\", "\\\\"))
     return shown
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
-
-
-def _plain_name(text: str) -> str:
-    from kitty_reliability.formats.visible import visible
-
-    return visible(text).replace("\n", "\\n")

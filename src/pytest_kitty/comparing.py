@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from kitty_reliability.formats.rows import Row
-from kitty_reliability.formats.visible import visible
+from kitty_reliability.formats.visible import visible, visible_line
 
 __all__ = ["compare"]
 
@@ -133,7 +133,7 @@ def _package(name: str, entry: Any) -> _Item:
 def _text(value: Any) -> str:
     """Return ``value`` on one line, without what a terminal would obey."""
     text = value if isinstance(value, str) else "" if value is None else _json(value)
-    text = visible(text).replace("\n", "\\n")
+    text = visible_line(text)
     return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 3] + "..."
 
 

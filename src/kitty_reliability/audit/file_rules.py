@@ -11,7 +11,7 @@ from kitty_reliability.formats.events import EVENT_LOG_NAME
 from kitty_reliability.formats.identifiers import is_safe_segment, is_ulid
 from kitty_reliability.formats.mission import META_NAME
 from kitty_reliability.formats.reviews import ReviewFinding, ReviewFormatError, parse_artifact
-from kitty_reliability.formats.visible import visible
+from kitty_reliability.formats.visible import visible_line
 from kitty_reliability.formats.work_package import KNOWN_KEYS
 
 from .findings import Finding, Rule, Severity
@@ -214,7 +214,7 @@ def unsafe_identifiers(mission: AuditedMission) -> Iterator[Finding]:
             for name in names if isinstance(names, list) else ():
                 yield from _segment("lanes.json", "wp_ids", name, "SEC-002")
     for name, _ in mission.task_names:
-        if visible(name) != name or "\n" in name:
+        if visible_line(name) != name:
             yield _hidden("tasks", name)
     for task in mission.tasks:
         yield from _segment(task.file, "work_package_id", (task.values or {}).get("work_package_id"), "SEC-002")
@@ -230,7 +230,7 @@ def _segment(file: str, key: str, value: Any, clause: str, line: int | None = No
 
 
 def _branch(file: str, key: str, value: Any) -> Iterator[Finding]:
-    if isinstance(value, str) and (value.startswith("-") or visible(value) != value or "\n" in value or ".." in value):
+    if isinstance(value, str) and (value.startswith("-") or visible_line(value) != value or ".." in value):
         what = f"{key} is {value!r:.120}, which git would not take for a branch"
         yield UNSAFE_IDENTIFIERS.found(file, f"{key} {value}", what, clause="SEC-006", remedy="rename the branch")
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from kitty_reliability.formats.visible import visible
+from kitty_reliability.formats.visible import visible_line
 
 __all__ = ["CannotJudge", "Finding", "Rule", "Severity", "plain"]
 
@@ -104,5 +104,5 @@ class CannotJudge(Exception):
 
 def plain(text: object) -> str:
     """Return ``text`` on one visible line of bounded length."""
-    line = visible(str(text)[: _LONGEST + 1]).replace("\n", "\\n")
+    line = visible_line(str(text)[: _LONGEST + 1])
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["visible"]
+__all__ = ["visible", "visible_line"]
 
 
 def visible(text: str) -> str:
@@ -17,6 +17,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char.isprintable() or char == "\n" else _spelled(char) for char in text)
+
+
+def visible_line(text: str) -> str:
+    r"""Return ``visible(text)`` on one line: a newline is written as ``\n``."""
+    return visible(text).replace("\n", "\\n")
 
 
 def _spelled(char: str) -> str:
