@@ -11,13 +11,11 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from .findings import Finding, plain
 
 __all__ = ["Baseline", "BaselineError", "Entry"]
-
-_KEYS: Final = ("mission", "rule", "file", "subject")
 
 
 class BaselineError(ValueError):
@@ -60,7 +58,7 @@ class Baseline:
         listed = value.get("findings") if isinstance(value, dict) and value.get("version") == 1 else None
         if not isinstance(listed, list) or not all(map(_is_entry, listed)):
             raise BaselineError(f"{path}: not a baseline of version 1; {remedy}")
-        return cls(path, (Entry(*(one[key] for key in _KEYS)) for one in listed))
+        return cls(path, (Entry(*(one[key] for key in Entry._fields)) for one in listed))
 
     def entry(self, directory: Path, finding: Finding) -> Entry:
         """Return the entry that stands for a finding of the mission in ``directory``."""
@@ -100,7 +98,7 @@ class Baseline:
 
     def write(self) -> None:
         """Write the file as a whole; OSError when that cannot be done."""
-        listed = [dict(zip(_KEYS, entry, strict=True)) for entry in sorted(self.entries.elements())]
+        listed = [entry._asdict() for entry in sorted(self.entries.elements())]
         rows = ",\n".join(f"  {json.dumps(one)}" for one in listed)
         text = f'{{"version": 1, "findings": [{rows and chr(10)}{rows}{rows and chr(10)}]}}\n'
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -109,4 +107,4 @@ class Baseline:
 
 
 def _is_entry(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(value.get(key), str) for key in _KEYS)
+    return isinstance(value, Mapping) and all(isinstance(value.get(key), str) for key in Entry._fields)
