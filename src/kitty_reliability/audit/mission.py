@@ -14,7 +14,7 @@ from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError
 from kitty_reliability.formats.events import EVENT_LOG_NAME, LaneRow, Row, recover_rows
 from kitty_reliability.formats.frontmatter import FrontmatterError, parse_yaml, split
 from kitty_reliability.formats.identifiers import is_safe_segment
-from kitty_reliability.formats.mission import META_NAME, Meta
+from kitty_reliability.formats.mission import COORDINATED, META_NAME, Meta
 from kitty_reliability.formats.profiles import CONTRACT_320, SPEC_KITTY_32, Profile
 from kitty_reliability.formats.reviews import cycle_number
 from kitty_reliability.formats.snapshot import SNAPSHOT_NAME
@@ -33,7 +33,6 @@ _TRIED_BYTES: Final = 1 << 20
 #: A log with more lines that are refused is not read to its end.
 _MOST_REFUSED: Final = 1000
 _PIECE: Final = 1 << 18
-_COORDINATED: Final = ("coord", "lanes_with_coord")
 
 
 class Problem(NamedTuple):
@@ -137,7 +136,7 @@ class AuditedMission:
     @property
     def is_coordinated(self) -> bool:
         """Whether log and snapshot may be in a worktree of their own (interop: section 1.10)."""
-        return self.meta.data.get("topology") in _COORDINATED
+        return self.meta.data.get("topology") in COORDINATED
 
     @cached_property
     def state(self) -> Path:
@@ -294,16 +293,20 @@ class AuditedMission:
         try:
             if not self.refused:
                 return self._reduced(CONTRACT_320, self.rows)
-            return self._reduced(SPEC_KITTY_32, released_rows.read(self.log or b""))
+            return self._by_released
         except DiagnosticError as error:
             raise CannotJudge(f"the log cannot be relied on: {error.diagnostic.message}") from None
 
     def reduced_by_released(self) -> Reducer | None:
         """Return what the log adds up to by the rules of released 3.2.x; None when they refuse it."""
         try:
-            return self._reduced(SPEC_KITTY_32, released_rows.read(self.log or b""))
+            return self._by_released
         except DiagnosticError:
             return None
+
+    @cached_property
+    def _by_released(self) -> Reducer:
+        return self._reduced(SPEC_KITTY_32, released_rows.read(self.log or b""))
 
     def _reduced(self, profile: Profile, rows: list[Row]) -> Reducer:
         reducer = Reducer(profile, self.slug, self.meta.mission_id)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from kitty_reliability.formats.events import EVENT_LOG_NAME
 from kitty_reliability.formats.lane_manifest import PLANNING_LANE, lane_branch, mission_branch
 from kitty_reliability.formats.lanes import Lane as LaneState
-from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, encode_meta
+from kitty_reliability.formats.mission import COORDINATED, MISSIONS_DIRECTORY, encode_meta
 from kitty_reliability.formats.workspace import WorkspaceContext
 
 from .clock import Clock
@@ -151,7 +151,7 @@ def repository_mission(
         **options,
     )
     branch = mission_branch(built.slug, built.log.mission_id)
-    coordinated = topology in ("coord", "lanes_with_coord")
+    coordinated = topology in COORDINATED
     if coordinated:
         branch = _coordinate(built, branch, options.get("meta_drop", ()))
     names = [lane_id for lane_id in chosen if lane_id != PLANNING_LANE]

@@ -16,6 +16,7 @@ from .snapshot import SNAPSHOT_NAME
 from .strict_json import parse
 
 __all__ = [
+    "COORDINATED",
     "META_NAME",
     "MISSIONS_DIRECTORY",
     "REQUIRED_META",
@@ -31,7 +32,9 @@ MISSIONS_DIRECTORY: Final = "kitty-specs"
 META_NAME: Final = "meta.json"
 #: What an older file spells a mission number with.
 _DIGITS: Final = re.compile(r"[0-9]{1,18}\Z")
-TOPOLOGIES: Final = ("single_branch", "lanes", "coord", "lanes_with_coord")
+#: Topologies with log and snapshot on a branch of their own.
+COORDINATED: Final = ("coord", "lanes_with_coord")
+TOPOLOGIES: Final = ("single_branch", "lanes", *COORDINATED)
 
 #: Keys that a writer of ``meta.json`` fills with a text that is not empty.
 REQUIRED_META: Final = (

@@ -18,15 +18,13 @@ from typing import Final, NamedTuple
 from kitty_reliability.formats.diagnostics import DiagnosticError, diagnostic
 from kitty_reliability.formats.identifiers import is_safe_segment
 from kitty_reliability.formats.lane_manifest import mission_branch
-from kitty_reliability.formats.mission import MISSIONS_DIRECTORY, TOPOLOGIES, Meta, MissionPaths, read_meta
+from kitty_reliability.formats.mission import COORDINATED, MISSIONS_DIRECTORY, TOPOLOGIES, Meta, MissionPaths, read_meta
 
 __all__ = ["Place", "find_checkout", "find_mission", "lock_path"]
 
 #: The first eight characters of a mission's id, or all of it.
 _SELECTOR: Final = re.compile(r"[0-9A-HJKMNP-TV-Z]{8}(?:[0-9A-HJKMNP-TV-Z]{18})?\Z")
 _HEAD: Final = "ref: refs/heads/"
-#: A topology that is written down decides; otherwise a recorded branch does (interop: section 1.2).
-_COORDINATED: Final = ("coord", "lanes_with_coord")
 
 
 class Place(NamedTuple):
@@ -176,12 +174,13 @@ def _is_mission(directory: Path) -> bool:
 
 
 def _coordination_branch(meta: Meta, slug: str) -> str | None:
+    # A topology that is written down decides; otherwise a recorded branch does (interop: section 1.2).
     recorded, topology = meta.data.get("coordination_branch"), meta.data.get("topology")
-    if topology in TOPOLOGIES and topology not in _COORDINATED:
+    if topology in TOPOLOGIES and topology not in COORDINATED:
         return None
     if isinstance(recorded, str) and recorded:
         return recorded
-    return mission_branch(slug) if topology in _COORDINATED else None
+    return mission_branch(slug) if topology in COORDINATED else None
 
 
 def _coordinated(paths: MissionPaths, branch: str) -> Path:
