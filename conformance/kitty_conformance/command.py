@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +23,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from pytest_kitty.plugin import clause_report
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
-from . import catalogue, completion, known_command, new_adapter, schemas
+from . import catalogue, certify_command, completion, known_command, new_adapter, schemas
 from .apart import Notes, reproduce_apart, run_apart
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
@@ -67,11 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     split = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:split])
-    if options.command == "schema":
-        print(schemas.text(options.of), end="")
-        return CONFORMS
-    if options.command == "certify":
-        return _certify(options)
     if hasattr(options, "action"):
         status: int = options.action(options)
         return status
@@ -191,42 +184,6 @@ def run(
     return found
 
 
-def _certify(options: argparse.Namespace) -> int:
-    from .certificate import certify, clauses
-
-    unknown = sorted(set(options.clause) - clauses().keys())
-    if unknown:
-        print(f"kitty-conform: no scenario of {', '.join(unknown)}", file=sys.stderr)
-        return IN_ERROR
-    for option in ("json", "table", "caught"):
-        path = getattr(options, option)
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            print(f"kitty-conform: --{option}: {path} cannot be written; name a file in a directory that is there", file=sys.stderr)  # fmt: skip
-            return IN_ERROR
-    certificate = certify(options.clause, jobs=options.jobs, anew=options.caught is not None, search=options.search)
-    for file, text in (
-        (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
-        (options.table, certificate.table()),
-        (options.caught, json.dumps(certificate.caught.record(), indent=0) + "\n"),
-    ):
-        if file is not None:
-            file.write_text(text, encoding="utf-8")
-    killed = sum(not result.missed for result in certificate.mutants)
-    for fault in certificate.faults:
-        print(fault)
-    held = Counter(certificate.reference.values())[ClauseVerdict.HOLDS]
-    print(f"reference: {held} of {len(certificate.reference)} clauses hold")
-    for name, clauses_held in certificate.nulls.items():
-        print(f"null:{name}: {len(clauses_held)} of {len(certificate.reference)} clauses hold")
-    print(f"mutants: {killed} of {len(certificate.mutants)} killed by their own scenario with their own finding")
-    if not options.clause:
-        record = certificate.caught.record()
-        print(
-            f"assertions: {sum(who is not None for who in record.values())} of {len(record)} catch a mutant or a null"
-        )
-    return VIOLATED if certificate.faults else CONFORMS
-
-
 def _complete(witness: _Witness, clauses: set[str]) -> bool:
     """Say whether everything was run that should have been; a part of a run must not pass for the whole."""
     results = {} if witness.report is None else witness.report.results
@@ -257,6 +214,11 @@ def _exit_status(status: int, report: ClauseReport | None) -> int:
     if ClauseVerdict.UNDECIDED in verdicts or status == pytest.ExitCode.INTERRUPTED:
         return UNDECIDED
     return CONFORMS if known or ClauseVerdict.HOLDS in verdicts else NOTHING_RAN
+
+
+def _schema(options: argparse.Namespace) -> int:
+    print(schemas.text(options.of), end="")
+    return CONFORMS
 
 
 def _weight(status: int) -> int:
@@ -322,19 +284,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--known", type=Path, metavar="FILE", help="a list of known deviations, TOML")
     command.add_argument("--reproductions", type=Path, metavar="DIR", help="run each failure again and write a script that repeats it")  # fmt: skip
     reports.add(command)
-    certify = commands.add_parser(
-        "certify",
-        help="prove the suite",
-        description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
-    )
-    certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
-    certify.add_argument("-n", "--jobs", type=_jobs, metavar="N", help="run in N processes (default: one a processor)")
-    certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
-    certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
-    certify.add_argument("--caught", type=Path, metavar="FILE", help="write to FILE which assertion catches whom, and do not judge that")  # fmt: skip
-    certify.add_argument("--search", action="store_true", help="look for who is caught by each other assertion; takes long")  # fmt: skip
+    certify_command.register(commands, _jobs)
     schema = commands.add_parser("schema", help="print the JSON Schema of a format")
     schema.add_argument("of", nargs="?", choices=schemas.NAMES, default="protocol", help="default: protocol")
+    schema.set_defaults(action=_schema)
     report_commands.register(commands)
     known_command.register(commands)
     new_adapter.register(commands)

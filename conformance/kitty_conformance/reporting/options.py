@@ -13,7 +13,7 @@ from .junit import junit
 from .markdown import markdown
 from .page import page
 
-__all__ = ["add", "given", "problem", "write"]
+__all__ = ["add", "given", "problem", "unwritable", "write"]
 
 _FORMS: dict[str, tuple[Callable[[Document], str], str]] = {
     "junit": (junit, "as JUnit XML"),
@@ -47,8 +47,15 @@ def problem(options: argparse.Namespace) -> str | None:
     if len(options.implementation) > 1 and (any(given(options)) or options.reproductions is not None):
         return "a report is about one implementation; name one"
     for name, path in given(options):
-        if path.is_dir() or not path.parent.is_dir():
-            return f"{name}: {path} cannot be written; name a file in a directory that is there"
+        if said := unwritable(name, path):
+            return said
+    return None
+
+
+def unwritable(option: str, path: Path) -> str | None:
+    """Return why the file that an option names cannot be written, as far as that is seen before."""
+    if path.is_dir() or not path.parent.is_dir():
+        return f"{option}: {path} cannot be written; name a file in a directory that is there"
     return None
 
 

@@ -1,0 +1,71 @@
+"""``kitty-conform certify``: prove the suite."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pytest_kitty.report import ClauseVerdict
+
+from .reporting.options import unwritable
+
+__all__ = ["register"]
+
+_CONFORMS, _VIOLATED, _IN_ERROR = 0, 1, 3
+
+
+def register(commands: Any, jobs: Callable[[str], int]) -> None:
+    """Add the subcommand; it has the function that does it as ``action``, and ``jobs`` reads how many processes."""
+    certify = commands.add_parser(
+        "certify",
+        help="prove the suite",
+        description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
+    )
+    certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
+    certify.add_argument("-n", "--jobs", type=jobs, metavar="N", help="run in N processes (default: one a processor)")
+    certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
+    certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
+    certify.add_argument("--caught", type=Path, metavar="FILE", help="write to FILE which assertion catches whom, and do not judge that")  # fmt: skip
+    certify.add_argument("--search", action="store_true", help="look for who is caught by each other assertion; takes long")  # fmt: skip
+    certify.set_defaults(action=_certify)
+
+
+def _certify(options: argparse.Namespace) -> int:
+    from .certificate import certify, clauses
+
+    unknown = sorted(set(options.clause) - clauses().keys())
+    if unknown:
+        print(f"kitty-conform: no scenario of {', '.join(unknown)}", file=sys.stderr)
+        return _IN_ERROR
+    for option in ("json", "table", "caught"):
+        path = getattr(options, option)
+        if path is not None and (problem := unwritable(f"--{option}", path)):
+            print(f"kitty-conform: {problem}", file=sys.stderr)
+            return _IN_ERROR
+    certificate = certify(options.clause, jobs=options.jobs, anew=options.caught is not None, search=options.search)
+    for file, text in (
+        (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
+        (options.table, certificate.table()),
+        (options.caught, json.dumps(certificate.caught.record(), indent=0) + "\n"),
+    ):
+        if file is not None:
+            file.write_text(text, encoding="utf-8")
+    killed = sum(not result.missed for result in certificate.mutants)
+    for fault in certificate.faults:
+        print(fault)
+    held = Counter(certificate.reference.values())[ClauseVerdict.HOLDS]
+    print(f"reference: {held} of {len(certificate.reference)} clauses hold")
+    for name, clauses_held in certificate.nulls.items():
+        print(f"null:{name}: {len(clauses_held)} of {len(certificate.reference)} clauses hold")
+    print(f"mutants: {killed} of {len(certificate.mutants)} killed by their own scenario with their own finding")
+    if not options.clause:
+        record = certificate.caught.record()
+        print(
+            f"assertions: {sum(who is not None for who in record.values())} of {len(record)} catch a mutant or a null"
+        )
+    return _VIOLATED if certificate.faults else _CONFORMS
