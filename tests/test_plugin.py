@@ -7,12 +7,12 @@ import re
 import shlex
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from processes import is_gone
 from pytest_kitty import facade, fixtures
 
 PUPPETS = Path(__file__).parent / "puppets"
@@ -320,7 +320,7 @@ def test_a_profile_that_is_declared_and_unknown_is_a_usage_error(
     spec = f"exec:{shlex.join([sys.executable, str(PUPPETS / 'parent.py'), str(note)])}"
     monkeypatch.setenv("KITTY_PUPPET", "contract-999")
     refused(run("--kitty-implementation", spec), "declares unknown profile 'contract-999'")
-    assert _gone(int(note.read_text()))
+    assert is_gone(int(note.read_text()))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="asks by process id whether a process ended: POSIX")
@@ -333,7 +333,7 @@ def test_the_end_of_the_run_is_the_end_of_the_implementation(
     result = run("--kitty-implementation", spec)
     result.assert_outcomes(passed=1)
     assert "kitty: puppet 1, profile contract-320, seed " in said(result)
-    assert _gone(int(note.read_text()))
+    assert is_gone(int(note.read_text()))
 
 
 def test_the_header_names_the_implementation_only_when_one_was_named(pytester: pytest.Pytester, run: Run) -> None:
@@ -546,20 +546,3 @@ def test_everything_works_in_parallel_in_random_order(pytester: pytest.Pytester,
     )
     result = run("-p", "xdist", "-n", "2", "-p", "randomly", "--kitty-implementation", "served:reference")
     result.assert_outcomes(passed=5)
-
-
-# --- helpers
-
-
-def _gone(process: int) -> bool:
-    """Say whether a process ended, waiting a little: a killed one stays listed until it is collected."""
-    for _ in range(200):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        status = Path(f"/proc/{process}/stat")
-        if status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    return False

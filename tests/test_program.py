@@ -17,6 +17,7 @@ from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.in_process import InProcess
 from kitty_reliability.implementations.program import MAX_REPLY_BYTES, Program
 from kitty_reliability.implementations.protocol import Hello, Materialize, Outcome, OutcomeKind, State, Transition
+from processes import is_gone, is_running
 
 PUPPETS = Path(__file__).parent / "puppets"
 STATE = State(root="/somewhere", mission="demo")
@@ -101,18 +102,18 @@ def test_a_session_knows_its_process(stage: Stage) -> None:
 def test_close_ends_the_program_and_its_children(stage: Stage) -> None:
     program = stage.program("parent", str(stage.note))
     running = pid(program.ask(STATE, deadline=PATIENT))
-    assert _running(running)
-    assert _running(stage.child)
+    assert is_running(running)
+    assert is_running(stage.child)
     program.close()
-    assert _gone(running)
-    assert _gone(stage.child)
+    assert is_gone(running)
+    assert is_gone(stage.child)
 
 
 @posix_only
 def test_the_with_statement_closes_the_session(stage: Stage) -> None:
     with stage.program("healthy") as program:
         running = pid(program.ask(STATE, deadline=PATIENT))
-    assert _gone(running)
+    assert is_gone(running)
 
 
 def test_a_closed_session_can_be_asked_again(stage: Stage) -> None:
@@ -130,8 +131,8 @@ def test_a_program_that_hangs_is_ended_with_its_children(stage: Stage) -> None:
     outcome = program.ask(STATE, deadline=SHORT)
     assert outcome.kind is OutcomeKind.HUNG
     assert outcome.value["message"] == "no reply within 1 s"
-    assert _gone(running)
-    assert _gone(stage.child)
+    assert is_gone(running)
+    assert is_gone(stage.child)
 
 
 def test_a_program_that_never_reads_hangs(stage: Stage) -> None:
@@ -151,7 +152,7 @@ def test_close_does_not_wait_for_a_child_that_left_the_group(stage: Stage) -> No
     program = stage.program("daemon", str(stage.note))
     running = pid(program.ask(STATE, deadline=PATIENT))
     closed = _within(5, lambda: (program.close(), True)[1])
-    assert _gone(running)
+    assert is_gone(running)
     assert closed
 
 
@@ -381,8 +382,8 @@ def test_per_operation_each_operation_gets_a_process(stage: Stage) -> None:
 @posix_only
 def test_per_operation_nothing_is_left_running(stage: Stage) -> None:
     program = stage.once("parent", str(stage.note))
-    assert _gone(pid(program.ask(STATE, deadline=PATIENT)))
-    assert _gone(stage.child)
+    assert is_gone(pid(program.ask(STATE, deadline=PATIENT)))
+    assert is_gone(stage.child)
 
 
 def test_per_operation_a_sibling_is_per_operation_too(stage: Stage) -> None:
@@ -557,25 +558,6 @@ def _within(seconds: float, call: Callable[[], Any]) -> Any:
     thread.start()
     thread.join(seconds)
     return results[0] if results else None
-
-
-def _running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    # A killed process stays listed until somebody collects it.
-    status = Path(f"/proc/{process}/stat")
-    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")
-
-
-def _gone(process: int) -> bool:
-    """Say whether a process ended, waiting a little."""
-    for _ in range(200):
-        if not _running(process):
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def _end(process: int) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import stat
 import subprocess
 import sys
@@ -31,6 +29,7 @@ from kitty_reliability.implementations.protocol import (
     Transition,
 )
 from kitty_reliability.implementations.spec_kitty import SpecKitty
+from processes import is_gone
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="the fake command is a script with a #! line, and signals are POSIX"
@@ -160,7 +159,7 @@ def test_a_hung_command_is_killed_with_its_children(bench: Bench, tmp_path: Path
     outcome = session.ask(State(root=str(bench.root), mission="demo"), deadline=2)
     assert outcome.kind is OutcomeKind.HUNG
     assert time.monotonic() - started < 20
-    assert _gone(int(note.read_text()))
+    assert is_gone(int(note.read_text()))
 
 
 def test_a_child_that_outlives_the_command_ends_with_the_session(bench: Bench, tmp_path: Path) -> None:
@@ -176,7 +175,7 @@ def test_a_child_that_outlives_the_command_ends_with_the_session(bench: Bench, t
     outcome = session.ask(State(root=str(bench.root), mission="demo"), deadline=20)
     assert outcome.value["lanes"] == {"WP01": "genesis"}
     session.close()
-    assert _gone(int(note.read_text()))
+    assert is_gone(int(note.read_text()))
 
 
 @pytest.mark.parametrize(
@@ -323,21 +322,6 @@ def test_an_installation_that_fails_says_why(tmp_path: Path, monkeypatch: pytest
     assert steps[-1][-2:] == ["spec-kitty-cli==3.2.6", "pytest"]
     with pytest.raises(ImplementationError, match="no version"):
         released.install("../elsewhere", tmp_path)
-
-
-def _gone(process: int) -> bool:
-    """Say whether a process ended, waiting a little: a killed one stays listed until it is collected."""
-    for _ in range(100):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        status = Path(f"/proc/{process}/stat")
-        if status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            return True
-        time.sleep(0.05)
-    os.kill(process, signal.SIGKILL)
-    return False
 
 
 def _start(bench: Bench, **fields: Any) -> Start:

@@ -21,6 +21,7 @@ from kitty_reliability.implementations.protocol import Materialize, OutcomeKind,
 from kitty_reliability.implementations.registry import connect
 from kitty_reliability.implementations.released import default_directory
 from kitty_reliability.implementations.spec_kitty import SpecKitty
+from processes import is_gone
 
 if sys.platform == "win32":
     pytest.skip("warm needs fork", allow_module_level=True)
@@ -167,7 +168,7 @@ def test_a_run_that_hangs_is_killed_with_its_group_and_the_next_one_runs(bench: 
     )
     with bench.warm() as warm:
         assert warm.run([str(bench.command), "hang"], bench.folder, 3).status is None
-        _ends(int(note.read_text()))
+        assert is_gone(int(note.read_text()))
         assert warm.run([str(bench.command)], bench.folder, 60).status == 0
 
 
@@ -227,7 +228,7 @@ def test_the_server_ends_with_its_session(bench: Bench) -> None:
     with SpecKitty(bench.command, warm=True) as session:
         assert session.ask(State(root=str(bench.folder), mission="demo")).ok
         os.kill(server := int(bench.imports[0]), 0)
-    _ends(server)
+    assert is_gone(server)
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -306,18 +307,3 @@ def _without_names(outcome: Any, root: Path, event: str) -> tuple[str, str]:
         entry["last_transition_at"] = ""
     text = json.dumps([value, outcome.evidence["stderr"], outcome.evidence["exit_status"]], sort_keys=True)
     return str(outcome.kind), text.replace(str(root), "ROOT").replace(event, "EVENT")
-
-
-def _ends(process: int) -> None:
-    """Wait until a process has ended; a killed one stays listed until it is collected."""
-    for _ in range(200):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
-                return
-        time.sleep(0.05)
-    os.kill(process, signal.SIGKILL)
-    raise AssertionError(f"process {process} is still there")
