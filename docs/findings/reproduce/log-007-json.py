@@ -8,9 +8,8 @@ def scenario(world):
     control(w.emit("WP01", "claimed").status == 0, "the legal twin fails")
     w.add('{"actor": "ann", "at": "2020-')
     run = w.emit("WP02", "claimed")
-    missing = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not run.json.get(key)]
     control(run.status != 0, f"it is accepted: {run}")
-    judge(bool(missing), f"the diagnostic lacks {', '.join(missing)}: {run}")
+    judge(bool(run.missing()), f"the diagnostic lacks {', '.join(run.missing())}: {run}")
 
 
 main(scenario)

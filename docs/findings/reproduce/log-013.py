@@ -5,17 +5,11 @@ from world import control, judge, main
 
 def scenario(world):
     w = world()
-    ancestor, ours, theirs = (w.base / name for name in ("ancestor", "ours", "theirs"))
-    start = w.log.read_text()
-    ancestor.write_text(start)
-    ours.write_text(start + w.row("WP01", "planned", "claimed", 10) + "\n")
-    theirs.write_text(start + w.row("WP02", "planned", "claimed", 11) + "\n")
-    run = w.run("merge-driver-event-log", str(ancestor), str(ours), str(theirs))
-    control(run.status == 0 and len(ours.read_text().splitlines()) == 4, run)
-    ours.write_text(start + w.row("WP01", "planned", "claimed", 10) + "\n")
-    theirs.write_text(start + w.row("WP01", "planned", "blocked", 10) + "\n")
-    run = w.run("merge-driver-event-log", str(ancestor), str(ours), str(theirs))
-    judge(run.status == 0, f"event {10} is claimed here and blocked there; {run}; result {ours.read_text()[-300:]!r}")
+    ours = w.row("WP01", "planned", "claimed", 10)
+    run, merged = w.merge_logs(ours, [w.row("WP02", "planned", "claimed", 11)])
+    control(run.status == 0 and len(merged.splitlines()) == 4, run)
+    run, merged = w.merge_logs(ours, [w.row("WP01", "planned", "blocked", 10)])
+    judge(run.status == 0, f"event {10} is claimed here and blocked there; {run}; result {merged[-300:]!r}")
 
 
 main(scenario)

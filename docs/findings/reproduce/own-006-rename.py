@@ -1,18 +1,12 @@
 """A file of somebody else is renamed into a directory of one's own."""
 
-from world import control, judge, main
+from world import judge, main
 
 
 def scenario(world):
     w = world()
-    (w.root / ".kittify" / "config.yaml").open("a").write("policy: {commit_guard: {enabled: true, mode: block}}\n")
-    w.startable(shared=True)
-    control(w.action("implement", "WP01", "ann").status == 0, "the legal twin fails")
-    taken, said = w.change("src/wp01/a.py")
-    control(taken, said)
-    stopped, said = w.change("src/wp02/theirs.py")
-    control(not stopped, f"a new file of WP02 is let through: {said}")
-    w.git("reset", "-q", "--hard", cwd=w.lane)
+    w.guarded()
+    w.stopped("src/wp02/theirs.py")
     (w.lane / "src" / "wp02").mkdir(parents=True, exist_ok=True)
     (w.lane / "src" / "wp02" / "kept.py").write_text("one\ntwo\nthree\n" * 9)
     w.git("add", "-A", cwd=w.lane)

@@ -1,19 +1,13 @@
 """A context that cannot be read counts as none, without a word."""
 
-from world import control, judge, main
+from world import judge, main
 
 
 def scenario(world):
     w = world()
-    (w.root / ".kittify" / "config.yaml").open("a").write("policy: {commit_guard: {enabled: true, mode: block}}\n")
-    w.startable(shared=True)
-    control(w.action("implement", "WP01", "ann").status == 0, "the legal twin fails")
-    taken, said = w.change("src/wp01/a.py")
-    control(taken, said)
-    stopped, said = w.change("elsewhere/a.py")
-    control(not stopped, f"a file of nobody is let through: {said}")
-    w.git("reset", "-q", "--hard", cwd=w.lane)
-    for context in (w.root / ".kittify" / "workspaces").glob("*.json"):
+    w.guarded()
+    w.stopped("elsewhere/a.py")
+    for context in w.contexts():
         context.write_text(context.read_text()[:40])
     taken, said = w.change("elsewhere/b.py")
     judge(

@@ -7,15 +7,8 @@ def scenario(world):
     w = world(packages=("WP01",))
     w.startable()
     w.add(*w.walk("WP01", "claimed", "in_progress", "for_review", "in_review", "approved"))
-    (w.folder / "tasks" / "WP01-work").mkdir()
-    (w.folder / "tasks" / "WP01-work" / "review-cycle-1.md").write_text(
-        "---\ncycle_number: 1\nmission_slug: "
-        + w.slug
-        + "\nwp_id: WP01\nreviewer_agent: rev\nreviewed_at: '2020-03-02T09:30:00Z'\n"
-        "verdict: rejected\naffected_files: []\nreproduction_command: null\n---\n\n# Rejected\n"
-    )
-    w.commit("Rejected")
-    run = w.run("merge", "--mission", w.slug, "--dry-run", "--json")
+    w.review("WP01", "rejected")
+    run = w.merge_plan()
     judge("REJECTED_REVIEW_ARTIFACT_CONFLICT" not in run.out + run.err, f"{run}")
 
 

@@ -7,10 +7,9 @@ def scenario(world):
     w = world(packages=("WP01",))
     w.startable()
     w.add(*w.walk("WP01", "claimed", "in_progress", "for_review", "in_review", "approved"))
-    words = ("merge", "--mission", w.slug, "--dry-run", "--json")
-    control(w.run(*words).json.get("mission_slug") == w.slug, "the legal twin fails")
+    control(w.merge_plan().json.get("mission_slug") == w.slug, "the legal twin fails")
     w.review("WP01", "rejected")
-    run = w.run(*words)
+    run = w.merge_plan()
     said = run.out + run.err
     judge(
         "review-cycle-1" not in said and "rejected" not in said.lower(),

@@ -7,12 +7,11 @@ def scenario(world):
     w = world(packages=("WP01",))
     w.startable()
     w.add(*w.walk("WP01", "claimed", "in_progress", "for_review", "in_review", "approved"))
-    words = ("merge", "--mission", w.slug, "--dry-run", "--json")
-    control(w.run(*words).json.get("mission_slug") == w.slug, "the legal twin fails")
+    control(w.merge_plan().json.get("mission_slug") == w.slug, "the legal twin fails")
     path = w.review("WP01", "approved")
     path.write_text(f"<<<<<<< ours\n{path.read_text()}=======\nverdict: rejected\n>>>>>>> theirs\n")
     w.commit("A conflict")
-    run = w.run(*words)
+    run = w.merge_plan()
     judge(
         "review-cycle-1" not in run.out + run.err and run.json.get("blocked") is not True,
         f"the artifact of an approved work package is broken; of it nothing is said: exit status {run.status}, keys {sorted(run.json)}",

@@ -1,18 +1,14 @@
 """The prompts of two missions whose names look the same in a path lie in one directory, and push each other out."""
 
 import os
-import re
 import shutil
-from pathlib import Path
 
-from world import MISSION_ID, control, judge, main
+from mission import MISSION_ID
+from world import control, judge, main
 
 
 def ask(w, slug):
-    run = w.run("agent", "action", "review", "WP01", "--agent=rev", "--mission", slug)
-    named = re.findall(r"^[ \t]+cat (\S.*?)[ \t]*$", run.out, re.MULTILINE)
-    control(run.status == 0 and named, run)
-    return Path(named[-1])
+    return w.run("agent", "action", "review", "WP01", "--agent=rev", "--mission", slug).prompt()
 
 
 def scenario(world):

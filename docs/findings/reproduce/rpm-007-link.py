@@ -1,7 +1,5 @@
 """A link where the prompts go is followed, whoever made it."""
 
-import re
-
 from world import control, judge, main
 
 
@@ -13,9 +11,9 @@ def scenario(world):
     for place in (ours, theirs, outside):
         place.mkdir(mode=0o700)
     run = w.action("review", "WP01", "rev", TMPDIR=str(ours))
-    named = re.findall(r"^[ \t]+cat (\S.*?)[ \t]*$", run.out, re.MULTILINE)
-    control(run.status == 0 and named and named[-1].startswith(str(ours)), run)
-    (theirs / named[-1].removeprefix(f"{ours}/").split("/")[0]).symlink_to(outside, target_is_directory=True)
+    prompt = run.prompt()
+    control(prompt.is_relative_to(ours), run)
+    (theirs / prompt.relative_to(ours).parts[0]).symlink_to(outside, target_is_directory=True)
     run = w.action("review", "WP01", "rev", TMPDIR=str(theirs))
     written = [path.name for path in outside.rglob("*.md")]
     judge(

@@ -1,11 +1,9 @@
 """Everybody on the machine can read a review prompt."""
 
 import os
-import re
 import stat
-from pathlib import Path
 
-from world import control, judge, main
+from world import judge, main
 
 
 def scenario(world):
@@ -14,9 +12,7 @@ def scenario(world):
     w.startable()
     w.add(*w.walk("WP01", "claimed", "in_progress", "for_review"))
     run = w.action("review", "WP01", "rev")
-    named = re.findall(r"^[ \t]+cat (\S.*?)[ \t]*$", run.out, re.MULTILINE)
-    control(run.status == 0 and named, run)
-    prompt, modes = Path(named[-1]), {}
+    prompt, modes = run.prompt(), {}
     while prompt != w.base / "tmp":
         modes[prompt.name[:12]] = stat.filemode(prompt.stat().st_mode)
         prompt = prompt.parent

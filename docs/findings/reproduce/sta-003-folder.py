@@ -9,9 +9,7 @@ def scenario(world):
     w.log.unlink()
     w.log.mkdir()
     run = w.emit("WP02", "claimed")
-    missing = [
-        key for key in ("diagnostic_code", "violated_invariant", "remediation", "mission_slug") if not run.json.get(key)
-    ]
+    missing = run.missing("mission_slug")
     judge(run.status == 0 or bool(missing), f"lacks {missing}: {run}")
 
 

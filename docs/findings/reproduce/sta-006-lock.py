@@ -12,8 +12,7 @@ def scenario(world):
     changed = w.log.read_bytes() != before
     (w.root / ".git" / "index.lock").unlink()
     control(run.status != 0, f"it succeeds: {run}")
-    missing = [key for key in ("diagnostic_code", "violated_invariant", "remediation") if not run.json.get(key)]
-    judge(bool(missing), f"the diagnostic lacks {', '.join(missing)}; log changed: {changed}; {run}")
+    judge(bool(run.missing()), f"the diagnostic lacks {', '.join(run.missing())}; log changed: {changed}; {run}")
 
 
 main(scenario)

@@ -1,18 +1,15 @@
 """The local store of the sync cannot be read, so the change will never be told: whether a program is told of that."""
 
+from service import SYNCING, spoil_stores
 from world import control, judge, main
 
 
 def scenario(world):
     w = world()
-    on = {"SPEC_KITTY_ENABLE_SAAS_SYNC": "1"}
-    twin = w.emit("WP01", "claimed", **on)
+    twin = w.emit("WP01", "claimed", **SYNCING)
     control(twin.status == 0, "the legal twin fails")
-    stores = [*w.home.rglob("*.db"), *w.root.rglob("*.db")]
-    control(bool(stores), "no store")
-    for store in stores:
-        store.write_bytes(b"junk" * 1000)
-    run = w.emit("WP02", "claimed", **on)
+    spoil_stores(w)
+    run = w.emit("WP02", "claimed", **SYNCING)
     control(run.status == 0 and run.err != twin.err, "nothing shows that the store was wanted")
     judge("diagnostic_code" not in run.err + run.out, f"no diagnostic: {run}")
 

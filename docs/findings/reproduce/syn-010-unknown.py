@@ -2,6 +2,7 @@
 
 import re
 
+from service import hosted, login
 from world import control, judge, main
 
 
@@ -11,11 +12,12 @@ def codes(run):
 
 def scenario(world):
     w = world()
-    with w.service(status=401) as service:
-        known = codes(w.emit("WP01", "claimed", **w.login(service)))
+    with hosted(status=401) as service:
+        on = login(w, service)
+        known = codes(w.emit("WP01", "claimed", **on))
         control(known, "a failure to log in is not told")
         service.status = 418
-        found = codes(w.emit("WP02", "claimed", **w.login(service)))
+        found = codes(w.emit("WP02", "claimed", **on))
         judge(set(found) & set(known), f"401 has {known}, 418 has {found}")
 
 

@@ -1,17 +1,14 @@
 """The local store of the sync cannot be read: what stdout holds."""
 
+from service import SYNCING, spoil_stores
 from world import control, judge, main
 
 
 def scenario(world):
     w = world()
-    on = {"SPEC_KITTY_ENABLE_SAAS_SYNC": "1"}
-    control(w.emit("WP01", "claimed", **on).status == 0, "the legal twin fails")
-    stores = [*w.home.rglob("*.db"), *w.root.rglob("*.db")]
-    control(bool(stores), "no store")
-    for store in stores:
-        store.write_bytes(b"junk" * 1000)
-    run = w.emit("WP02", "claimed", **on)
+    control(w.emit("WP01", "claimed", **SYNCING).status == 0, "the legal twin fails")
+    stores = spoil_stores(w)
+    run = w.emit("WP02", "claimed", **SYNCING)
     print([str(s) for s in stores])
     judge(run.status != 0 or not run.json, f"{run}")
 
