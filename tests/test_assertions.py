@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from kit import kitty_conform
 from kitty_conformance import caught
 from kitty_conformance.assertions import assertions, passed_through
 from kitty_conformance.bench import Bench, Judged, Seen
@@ -105,14 +104,8 @@ def test_the_certificate_turns_red_without_an_assertion(tmp_path: Path) -> None:
     asserted = '_expect_lanes(world, {"WP01": expected, "WP02": "claimed"}, f"{earlier} then {later}")'
     assert text.count(asserted) == 1
     module.write_text(text.replace(asserted, "assert expected"), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "certify", "-n", "1", "--clause", "LOG-005"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = kitty_conform("certify", "-n", "1", "--clause", "LOG-005", env=environment)
     assert done.returncode == 1, done.stdout + done.stderr
     gone = r"^test_event_log\.test_rows_are_ordered_by_instant \w+: mutant:[\w-]+ is not caught by this assertion: it is gone$"
     assert re.search(gone, done.stdout, re.MULTILINE), done.stdout

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kit import kitty_conform
 from kitty_conformance.vectors import folder
 from kitty_reliability.audit.rules import RULES
 from kitty_reliability.build.mission import mission
@@ -70,10 +71,7 @@ def test_the_second_example_of_the_readme_builds_what_it_says(tmp_path: Path) ->
 
 def test_the_adapter_of_the_protocol_page_is_asked(tmp_path: Path) -> None:
     (tmp_path / "page_adapter.py").write_text(blocks("docs/protocol.md", "python")[0], encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", "python:page_adapter:Adapter", "--clause", "STA-001"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = kitty_conform("run", "python:page_adapter:Adapter", "--clause", "STA-001", cwd=tmp_path)
     # It claims no capability to write, so nothing is decided against it, and nothing holds.
     assert re.search(r"^STA-001 +not applicable", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert done.returncode == 5

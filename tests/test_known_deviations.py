@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit import kitty_conform
 from kitty_conformance.known import KnownDeviations, KnownError, read_known, today
 from pytest_kitty.report import ClauseReport, ClauseVerdict, ScenarioResult, Verdict
 
@@ -50,18 +49,6 @@ def full(**keys: Any) -> str:
     return entry(**keys) + "".join(entry(scenario=name, finding="lane-disagrees") for name in FAILING)
 
 
-def conform(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-
-
 def known(tmp_path: Path, text: str, day: date = DAY) -> KnownDeviations:
     (tmp_path / "known.toml").write_text(text, encoding="utf-8")
     found = read_known(tmp_path / "known.toml", day)
@@ -83,7 +70,7 @@ def line(scenario: str, verdict: str, finding: str | None = None) -> dict[str, A
 def test_a_run_that_deviates_only_as_known_ends_with_0_and_shows_it(tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text(full(), encoding="utf-8")
     forms = ["json", "html", "markdown", "junit"]
-    done = conform(*RUN, *(f"--report-{form}=r.{form}" for form in forms), cwd=tmp_path)
+    done = kitty_conform(*RUN, *(f"--report-{form}=r.{form}" for form in forms), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"LOG-005   violated       \d passed, 4 known deviation", done.stdout)
     assert "known deviations:\n" in done.stdout
@@ -112,7 +99,7 @@ def test_a_run_that_deviates_only_as_known_ends_with_0_and_shows_it(tmp_path: Pa
 )  # fmt: skip
 def test_a_list_that_is_wrong_ends_with_4(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "known.toml").write_text(text, encoding="utf-8")
-    done = conform(*RUN, "--report-json=r.json", cwd=tmp_path)
+    done = kitty_conform(*RUN, "--report-json=r.json", cwd=tmp_path)
     assert done.returncode == 4, done.stdout + done.stderr
     assert says in done.stdout
     footer = json.loads((tmp_path / "r.json").read_text(encoding="ascii").splitlines()[-1])
@@ -122,21 +109,21 @@ def test_a_list_that_is_wrong_ends_with_4(tmp_path: Path, text: str, says: str) 
 
 def test_what_is_not_on_the_list_is_a_violation(tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text(entry(), encoding="utf-8")
-    done = conform(*RUN, cwd=tmp_path)
+    done = kitty_conform(*RUN, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"\d passed, 3 failed, 1 known deviation", done.stdout)
 
 
 def test_an_entry_for_another_version_excuses_nothing_and_is_not_judged(tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text(entry(applies="timestamps-as-text >=0.2"), encoding="utf-8")
-    done = conform(*RUN, cwd=tmp_path)
+    done = kitty_conform(*RUN, cwd=tmp_path)
     assert done.returncode == 1
     assert re.search(r"\d passed, 4 failed", done.stdout)
 
 
 def test_a_list_is_the_same_from_several_workers(tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text(full(), encoding="utf-8")
-    assert conform(*RUN, "-n", "2", cwd=tmp_path).returncode == 0
+    assert kitty_conform(*RUN, "-n", "2", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -148,7 +135,7 @@ def test_a_list_that_cannot_be_read_is_known_before_anything_runs(
 ) -> None:
     if text is not None:
         (tmp_path / "known.toml").write_text(text, encoding="utf-8")
-    done = conform(*RUN, cwd=tmp_path)
+    done = kitty_conform(*RUN, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (status, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -269,41 +256,41 @@ def test_a_clause_with_a_known_deviation_does_not_hold() -> None:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("report")
-    conform("run", SPEC, "--seed", "5", "--clause", "LOG-005", "--report-json=r.json", cwd=directory)
+    kitty_conform("run", SPEC, "--seed", "5", "--clause", "LOG-005", "--report-json=r.json", cwd=directory)
     return directory / "r.json"
 
 
 def test_failures_are_added_and_a_run_is_excused_by_them(tmp_path: Path, report: Path) -> None:
     said = ["--reason", 'it says "no"', "--link", "https://example.org/1", "--days", "30"]
-    done = conform("known", "add", "known.toml", str(report), *said, cwd=tmp_path)
+    done = kitty_conform("known", "add", "known.toml", str(report), *said, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4
-    again = conform("known", "add", "known.toml", str(report), *said, cwd=tmp_path)
+    again = kitty_conform("known", "add", "known.toml", str(report), *said, cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "")
-    assert conform("known", "check", "known.toml", str(report), cwd=tmp_path).returncode == 0
-    assert conform(*RUN, cwd=tmp_path).returncode == 0
+    assert kitty_conform("known", "check", "known.toml", str(report), cwd=tmp_path).returncode == 0
+    assert kitty_conform(*RUN, cwd=tmp_path).returncode == 0
 
 
 def test_a_comment_outlives_what_is_added_and_pruned(tmp_path: Path, report: Path) -> None:
     list_ = tmp_path / "known.toml"
     stale = entry(scenario=f"{ROWS}[a negative offset]", finding="lane-disagrees")
     list_.write_text("# ours\n" + full() + stale, encoding="utf-8")
-    checked = conform("known", "check", "known.toml", str(report), cwd=tmp_path)
+    checked = kitty_conform("known", "check", "known.toml", str(report), cwd=tmp_path)
     assert checked.returncode == 4
     assert (
         checked.stdout
         == f"{ROWS}[a negative offset] (lane-disagrees): {ROWS}[a negative offset] passes; remove the entry\n"
     )
-    pruned = conform("known", "prune", "known.toml", str(report), cwd=tmp_path)
+    pruned = kitty_conform("known", "prune", "known.toml", str(report), cwd=tmp_path)
     assert (pruned.returncode, pruned.stdout) == (0, f"removed {ROWS}[a negative offset] (lane-disagrees)\n")
     assert list_.read_text(encoding="utf-8").startswith("# ours\n")
     assert list_.read_text(encoding="utf-8").count("[[deviation]]") == 4
-    assert conform("known", "check", "known.toml", str(report), cwd=tmp_path).returncode == 0
+    assert kitty_conform("known", "check", "known.toml", str(report), cwd=tmp_path).returncode == 0
 
 
 def test_a_list_can_be_pruned_to_nothing(tmp_path: Path, report: Path) -> None:
     (tmp_path / "known.toml").write_text(entry(scenario="test_gone"), encoding="utf-8")
-    assert conform("known", "prune", "known.toml", str(report), cwd=tmp_path).returncode == 0
+    assert kitty_conform("known", "prune", "known.toml", str(report), cwd=tmp_path).returncode == 0
     assert read_known(tmp_path / "known.toml", DAY).entries == []
 
 
@@ -311,10 +298,10 @@ def test_a_hang_is_added_by_name_only(tmp_path: Path, report: Path) -> None:
     lines = report.read_text(encoding="ascii").replace('"finding": "order-matters"', '"finding": "hang"')
     (tmp_path / "r.json").write_text(lines, encoding="ascii")
     said = ("known", "add", "known.toml", "r.json", "--reason", "r", "--link", "l")
-    done = conform(*said, cwd=tmp_path)
+    done = kitty_conform(*said, cwd=tmp_path)
     assert f"not added: {NOTES}: a hang is named with --scenario" in done.stdout
     assert "hang" not in (tmp_path / "known.toml").read_text(encoding="utf-8")
-    assert conform(*said, "--scenario", NOTES, cwd=tmp_path).stdout == f"added {NOTES} (hang)\n"
+    assert kitty_conform(*said, "--scenario", NOTES, cwd=tmp_path).stdout == f"added {NOTES} (hang)\n"
 
 
 @pytest.mark.parametrize(
@@ -340,7 +327,7 @@ def test_what_cannot_be_kept_is_said(
     (tmp_path / "known.toml").write_text(full(), encoding="utf-8")
     (tmp_path / "broken.toml").write_text("[[deviation]]\n", encoding="utf-8")
     (tmp_path / "part.json").write_text(report.read_text(encoding="ascii").splitlines(True)[0], encoding="ascii")
-    done = conform("known", *(word.format(report=report) for word in arguments), cwd=tmp_path)
+    done = kitty_conform("known", *(word.format(report=report) for word in arguments), cwd=tmp_path)
     assert done.returncode == status, done.stdout + done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kit import kitty_conform
 from kitty_conformance.vectors import folder
 
 ROOT = Path(__file__).parent.parent
@@ -34,15 +35,7 @@ def test_the_example_for_node_keeps_what_it_claims() -> None:
     if lacking := _lacking():
         pytest.skip(lacking)
     clauses = [word for clause in CLAUSES for word in ("--clause", clause)]
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", f"exec:node {ADAPTER.as_posix()}", *clauses],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    done = kitty_conform("run", f"exec:node {ADAPTER.as_posix()}", *clauses, cwd=ROOT, limit=600)
     held = re.findall(r"^([A-Z]{3}-\d{3}) +holds", done.stdout, re.MULTILINE)
     assert (done.returncode, sorted(held)) == (0, sorted(CLAUSES)), done.stdout + done.stderr
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from junitparser import Error, Failure, JUnitXml, Skipped
 
+from kit import kitty_conform
 from kitty_conformance import catalogue, schemas
 from kitty_conformance.reporting.badge import badge
 from kitty_conformance.reporting.comparing import compare
@@ -42,25 +41,13 @@ FORMS: dict[str, Callable[[Document], str]] = {
 }
 
 
-def conform(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with every report of one run that violates a clause."""
     directory = tmp_path_factory.mktemp("reports")
     where = [f"--report-{name}=run.{name}" for name in ("json", *FORMS)]
     clauses = ["--clause", "LOG-005", "--clause", "LOG-012"]
-    done = conform("run", "mutant:timestamps-as-text", "--seed", "5", *clauses, *where, cwd=directory)
+    done = kitty_conform("run", "mutant:timestamps-as-text", "--seed", "5", *clauses, *where, cwd=directory)
     assert done.returncode == 1, done.stdout + done.stderr
     return directory
 
@@ -103,7 +90,7 @@ def valid(document: Document) -> None:
 
 def test_the_schema_of_a_line_is_a_schema_and_is_printed(tmp_path: Path) -> None:
     Draft202012Validator.check_schema(schemas.schema("report"))
-    assert conform("schema", "report", cwd=tmp_path).stdout == schemas.text("report")
+    assert kitty_conform("schema", "report", cwd=tmp_path).stdout == schemas.text("report")
 
 
 def test_a_report_is_header_results_and_footer(written: Path) -> None:
@@ -337,7 +324,7 @@ def test_what_is_hostile_does_not_act_on_the_terminal(tmp_path: Path) -> None:
         "        return Outcome.refused({'message': '\\x1b]0;pwned\\x07 \\u202e \\ud800'})\n",
         encoding="utf-8",
     )
-    done = conform(
+    done = kitty_conform(
         "run", "python:hostile_adapter:Adapter", "--clause", "LOG-001", "--details",
         "--report-json=r.json", "--report-html=r.html", cwd=tmp_path,
     )  # fmt: skip
@@ -352,14 +339,14 @@ def test_what_is_hostile_does_not_act_on_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_report_is_about_one_implementation(tmp_path: Path) -> None:
-    done = conform("run", "reference", "null:echo", "--report-json=r.json", cwd=tmp_path)
+    done = kitty_conform("run", "reference", "null:echo", "--report-json=r.json", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "a report is about one implementation" in done.stderr
 
 
 @pytest.mark.parametrize("form", ["json", *FORMS])
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path, form: str) -> None:
-    done = conform("run", "null:echo", "--clause=LOG-012", f"--report-{form}=no/such/r", cwd=tmp_path)
+    done = kitty_conform("run", "null:echo", "--clause=LOG-012", f"--report-{form}=no/such/r", cwd=tmp_path)
     assert done.returncode == 3
     assert "no/such/r" in done.stderr
     assert "Traceback" not in done.stderr
@@ -369,7 +356,7 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path, form: str) 
 
 
 def test_a_report_is_like_itself(written: Path) -> None:
-    done = conform("compare", "run.json", "run.json", cwd=written)
+    done = kitty_conform("compare", "run.json", "run.json", cwd=written)
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "no clause and no scenario came to anything else"
 
@@ -415,7 +402,7 @@ def test_what_was_judged_differently_is_noted(document: Document) -> None:
 def test_a_part_of_a_run_is_compared_with_nothing(written: Path, tmp_path: Path) -> None:
     lines = (written / "run.json").read_text(encoding="ascii").splitlines(keepends=True)
     (tmp_path / "part.json").write_text("".join(lines[:-1]), encoding="ascii")
-    done = conform("compare", str(written / "run.json"), "part.json", cwd=tmp_path)
+    done = kitty_conform("compare", str(written / "run.json"), "part.json", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "NEW has no footer" in done.stderr
 
@@ -425,7 +412,7 @@ def test_a_part_of_a_run_is_compared_with_nothing(written: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["STA-001", "test_a_success_is_one_row", "test_a_no_op_reports_no_event[doing]"])
 def test_a_clause_and_a_scenario_are_explained(tmp_path: Path, name: str) -> None:
-    done = conform("explain", name, cwd=tmp_path)
+    done = kitty_conform("explain", name, cwd=tmp_path)
     assert done.returncode == 0
     assert " ".join(catalogue.clauses()["STA-001"]["promise"].split()) in " ".join(done.stdout.split())
 
@@ -439,7 +426,7 @@ def test_everything_that_has_a_name_is_explained() -> None:
 
 
 def test_what_has_no_name_ends_with_3_and_what_is_near(tmp_path: Path) -> None:
-    done = conform("explain", "glued-lines", cwd=tmp_path)
+    done = kitty_conform("explain", "glued-lines", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "did you mean glued-line" in done.stderr
 

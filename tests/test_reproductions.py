@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kit import kitty_conform
 from kitty_conformance.reproducing import script
 from kitty_conformance.reproducing.trace import Trace
 from kitty_reliability.implementations.protocol import Outcome, State
@@ -50,10 +51,8 @@ class Raises(Reference):
 def conform(directory: Path, *arguments: str) -> dict[str, Any]:
     """Run the suite with reproductions and return what the footer says of them, by scenario."""
     (directory / "odd_adapter.py").write_text(ADAPTER, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", *arguments, "--report-json=r.json", "--report-html=r.html", "--reproductions=again"],
-        cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    reports = ("--report-json=r.json", "--report-html=r.html", "--reproductions=again")
+    done = kitty_conform("run", *arguments, *reports, cwd=directory)
     assert done.returncode == 1, done.stdout + done.stderr
     footer = json.loads((directory / "r.json").read_text(encoding="ascii").splitlines()[-1])
     return dict(footer["reproductions"])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kit import kitty_conform
 from kitty_conformance.mutants import mutants
 from kitty_conformance.nulls import NULLS
 from pytest_kitty.scenarios import Finding
@@ -27,15 +28,7 @@ def conform(*arguments: str, only: str | None = None) -> subprocess.CompletedPro
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    return kitty_conform("run", *arguments, cwd=ROOT, limit=600)
 
 
 def verdicts(output: str) -> dict[str, str]:
@@ -47,19 +40,7 @@ def verdicts(output: str) -> dict[str, str]:
 def test_the_certificate_is_one(tmp_path: Path) -> None:
     """The reference conforms, no null holds a clause, every mutant is caught by its own scenario and finding."""
     file, table = tmp_path / "certificate.json", tmp_path / "table.md"
-    command = [
-        sys.executable,
-        "-m",
-        "kitty_conformance.command",
-        "certify",
-        "-n",
-        "2",
-        "--json",
-        file,
-        "--table",
-        table,
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    done = kitty_conform("certify", "-n", "2", "--json", file, "--table", table, cwd=ROOT, limit=900)
     assert done.returncode == 0, done.stdout + done.stderr
     certificate = json.loads(file.read_text(encoding="utf-8"))
     assert certificate["certified"]
@@ -172,10 +153,7 @@ def test_an_undecided_clause_ends_with_2(tmp_path: Path) -> None:
         "        return Outcome.unsupported('no time for it')\n",
         encoding="utf-8",
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", "python:undecided_adapter:Adapter", "--clause", "LOG-012", "--details"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    done = kitty_conform("run", "python:undecided_adapter:Adapter", "--clause", "LOG-012", "--details", cwd=tmp_path)
     assert verdicts(done.stdout) == {"LOG-012": "undecided"}, done.stdout + done.stderr
     assert done.returncode == 2
     assert "it cannot be asked state: no time for it" in done.stdout
@@ -212,23 +190,7 @@ def test_the_published_schema_is_the_protocol() -> None:
 
 
 def test_a_part_of_a_run_does_not_pass_for_the_whole() -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "kitty_conformance.command",
-            "run",
-            "reference",
-            "--",
-            "-k",
-            "test_a_success_is_one_row",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = run("reference", "--", "-k", "test_a_success_is_one_row")
     assert done.returncode == 2
     assert re.search(r"^not decided: nothing was run for .*\bLOG-001, ", done.stdout, re.MULTILINE)
 
@@ -244,14 +206,7 @@ def test_an_implementation_that_ends_its_process_does_not_conform(tmp_path: Path
         encoding="utf-8",
     )
     clauses = ["--clause", "LOG-011", "--clause", "STA-001"]
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", "python:ending_adapter:Adapter", *clauses, *jobs],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = kitty_conform("run", "python:ending_adapter:Adapter", *clauses, *jobs, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert ("was not run to its end" in done.stdout) if jobs else ("ended before its end" in done.stderr)
     assert verdicts(done.stdout)["STA-001"] == "holds"

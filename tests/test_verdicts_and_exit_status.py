@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from kit import kitty_conform
+
 PUPPETS = Path(__file__).parent / "puppets"
 ADAPTER = """
 import os
@@ -58,15 +60,7 @@ def conform(spec: str, *arguments: str, cwd: Path) -> tuple[subprocess.Completed
     """Run the suite and return what it printed and what it reported."""
     (cwd / "dying_adapter.py").write_text(ADAPTER, encoding="utf-8")
     report = cwd / "run.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", "run", spec, f"--report-json={report}", *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = kitty_conform("run", spec, f"--report-json={report}", *arguments, cwd=cwd)
     lines = report.read_text(encoding="ascii").splitlines() if report.exists() else []
     return done, [json.loads(line) for line in lines]
 
@@ -173,9 +167,6 @@ def test_a_worker_that_dies_costs_one_scenario_and_the_footer_counts_it(tmp_path
 
 @pytest.mark.parametrize("arguments", [["run", "--sed=1"], ["walk"], [], ["run", "reference", "--jobs=many"]])
 def test_a_wrong_command_line_ends_with_3(tmp_path: Path, arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.command", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    done = kitty_conform(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
     assert "usage: kitty-conform" in done.stderr
