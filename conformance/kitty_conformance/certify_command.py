@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 
 from pytest_kitty.report import ClauseVerdict
 
+from .exit_status import CONFORMS, VIOLATED, refuse
 from .reporting.options import unwritable
 
 __all__ = ["register"]
-
-_CONFORMS, _VIOLATED, _IN_ERROR = 0, 1, 3
 
 
 def register(commands: Any, jobs: Callable[[str], int]) -> None:
@@ -40,13 +38,11 @@ def _certify(options: argparse.Namespace) -> int:
 
     unknown = sorted(set(options.clause) - clauses().keys())
     if unknown:
-        print(f"kitty-conform: no scenario of {', '.join(unknown)}", file=sys.stderr)
-        return _IN_ERROR
+        return refuse(f"no scenario of {', '.join(unknown)}")
     for option in ("json", "table", "caught"):
         path = getattr(options, option)
         if path is not None and (problem := unwritable(f"--{option}", path)):
-            print(f"kitty-conform: {problem}", file=sys.stderr)
-            return _IN_ERROR
+            return refuse(problem)
     certificate = certify(options.clause, jobs=options.jobs, anew=options.caught is not None, search=options.search)
     for file, text in (
         (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
@@ -68,4 +64,4 @@ def _certify(options: argparse.Namespace) -> int:
         print(
             f"assertions: {sum(who is not None for who in record.values())} of {len(record)} catch a mutant or a null"
         )
-    return _VIOLATED if certificate.faults else _CONFORMS
+    return VIOLATED if certificate.faults else CONFORMS

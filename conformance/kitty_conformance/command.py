@@ -25,6 +25,7 @@ from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
 from . import catalogue, certify_command, completion, known_command, new_adapter, schemas
 from .apart import Notes, reproduce_apart, run_apart
+from .exit_status import CONFORMS, IN_ERROR, NOTHING_RAN, UNDECIDED, VIOLATED, WRONG_LIST, refuse
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
 from .reporting import commands as report_commands
@@ -34,8 +35,6 @@ from .reporting.recorder import Recorder
 from .vectors import __main__ as vectors_command
 
 __all__ = ["main", "run"]
-
-CONFORMS, VIOLATED, UNDECIDED, IN_ERROR, WRONG_LIST, NOTHING_RAN = 0, 1, 2, 3, 4, 5
 
 
 class _Witness:
@@ -73,22 +72,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         ended = notes.status = _run(options, options.implementation[0], given[split + 1 :], notes)
         return ended
     if problem := reports.problem(options):
-        print(f"kitty-conform: {problem}", file=sys.stderr)
-        return IN_ERROR
+        return refuse(problem)
     if options.known is not None:
         try:
             read_known(options.known, today())
         except (OSError, KnownError) as error:
-            print(f"kitty-conform: {error}", file=sys.stderr)
-            return WRONG_LIST if isinstance(error, KnownError) else IN_ERROR
+            return refuse(error, WRONG_LIST if isinstance(error, KnownError) else IN_ERROR)
     worst = CONFORMS
     for spec in options.implementation or ["reference"]:
         try:
             if options.install:
                 _install(spec)
         except ImplementationError as error:
-            print(f"kitty-conform: {error}", file=sys.stderr)
-            return IN_ERROR
+            return refuse(error)
         worst = max(worst, _run_apart(options, spec, given[split:]), key=_weight)
     return worst
 

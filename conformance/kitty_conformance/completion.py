@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from kitty_reliability.formats.diagnostics import TABLE
 from kitty_reliability.formats.profiles import PROFILES
 
 from .catalogue import clauses, findings
+from .exit_status import refuse
 
 __all__ = ["SHELLS", "register", "script"]
 
@@ -57,8 +57,7 @@ def _print(shell: str, parser: argparse.ArgumentParser) -> int:
     try:
         print(script(shell, parser))
     except ModuleNotFoundError:
-        print("kitty-conform: completion needs shtab: pip install 'pytest-kitty[completion]'", file=sys.stderr)
-        return 3
+        return refuse("completion needs shtab: pip install 'pytest-kitty[completion]'")
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -15,12 +14,11 @@ from tomlkit.items import AoT, Table
 
 from kitty_reliability.formats.visible import visible
 
+from .exit_status import WRONG_LIST, refuse
 from .known import MOST_DAYS, NAMED_ONLY, Deviation, KnownError, parse_known, read_known, today
 from .reporting.document import Document, ReportError, read_report
 
 __all__ = ["register"]
-
-_WRONG_LIST, _IN_ERROR = 4, 3
 
 
 def register(commands: Any) -> None:
@@ -59,15 +57,11 @@ def _told(action: Any) -> Any:
         try:
             return int(action(options, _whole(options.report)))
         except KnownError as error:
-            print(f"kitty-conform: {error}", file=sys.stderr)
-            return _WRONG_LIST
+            return refuse(error, WRONG_LIST)
         except OSError as error:
-            said = f"{error.filename}: {error.strerror}; name a list in a directory that is there"
-            print(f"kitty-conform: {said}", file=sys.stderr)
-            return _IN_ERROR
+            return refuse(f"{error.filename}: {error.strerror}; name a list in a directory that is there")
         except ReportError as error:
-            print(f"kitty-conform: {error}", file=sys.stderr)
-            return _IN_ERROR
+            return refuse(error)
 
     return told
 
@@ -83,7 +77,7 @@ def _check(options: argparse.Namespace, report: Document) -> int:
     wrong = _problems(options.file, report)
     for entry, text in wrong:
         print(f"{visible(str(entry))}: {visible(text)}")
-    return _WRONG_LIST if wrong else 0
+    return WRONG_LIST if wrong else 0
 
 
 def _prune(options: argparse.Namespace, report: Document) -> int:

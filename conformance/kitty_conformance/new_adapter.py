@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from argparse import Namespace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
+
+from .exit_status import refuse
 
 __all__ = ["LANGUAGES", "main", "register", "write_adapter"]
 
@@ -33,8 +34,7 @@ def main(options: Namespace) -> int:
         file = write_adapter(options.language, options.directory)
     except OSError as error:
         remedy = "; move it away, or name another directory" if isinstance(error, FileExistsError) else ""
-        print(f"kitty-conform: {error.filename}: {error.strerror}{remedy}", file=sys.stderr)
-        return 3
+        return refuse(f"{error.filename}: {error.strerror}{remedy}")
     print(f"{file} is written. Run it:\n{how_to_run(options.language, file)}")
     return 0
 

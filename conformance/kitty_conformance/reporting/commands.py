@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
+
+from kitty_conformance.exit_status import refuse
 
 from .document import ReportError, read_report
 
@@ -38,8 +39,7 @@ def _compare(options: argparse.Namespace) -> int:
     try:
         lines, worse = compare(read_report(options.old), read_report(options.new))
     except ReportError as error:
-        print(f"kitty-conform: {error}", file=sys.stderr)
-        return 3
+        return refuse(error)
     print("\n".join(lines))
     return 1 if worse else 0
 
@@ -51,7 +51,6 @@ def _explain(options: argparse.Namespace) -> int:
     if text is None:
         near = known_ids(options.id)
         hint = f"; did you mean {', '.join(near)}?" if near else "; clauses look like STA-001"
-        print(f"kitty-conform: nothing is called {options.id!r}{hint}", file=sys.stderr)
-        return 3
+        return refuse(f"nothing is called {options.id!r}{hint}")
     print(text)
     return 0
