@@ -57,11 +57,12 @@ def expected_files() -> dict[str, bytes]:
 
 
 def _lane_table() -> dict[str, Any]:
+    from kitty_reliability.formats.profiles import PROFILES
+
     from .transition_cases import table
 
     about = {"section": "interop 3.2", "clauses": ["STA-007"], "generator": "typed from the contract"}
-    profiles = ["contract-320", "spec-kitty-3.2"]
-    return {"family": "lane_table", "count": len(table()["edges"]), "profiles": profiles, **about}
+    return {"family": "lane_table", "count": len(table()["edges"]), "profiles": [*PROFILES], **about}
 
 
 def _entry(item: Mapping[str, Any], made: Mapping[str, bytes]) -> dict[str, Any]:
@@ -73,11 +74,12 @@ def _entry(item: Mapping[str, Any], made: Mapping[str, bytes]) -> dict[str, Any]
 
 def _manifest(entries: list[dict[str, Any]]) -> dict[str, Any]:
     from kitty_conformance.catalogue import clauses, contract_hash
+    from kitty_reliability.formats.profiles import PROFILES
 
     return {
         "version": VERSION,
         "contract": {"clauses": len(clauses()), "hash": f"sha256:{contract_hash()}"},
-        "profiles": ["contract-320", "spec-kitty-3.2"],
+        "profiles": [*PROFILES],
         "generator": _COMMAND,
         "count": sum(entry["count"] for entry in entries),
         "files": entries,
