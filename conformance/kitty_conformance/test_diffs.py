@@ -22,7 +22,7 @@ from kitty_reliability.build.mission import WorkPackage
 from kitty_reliability.build.repository import Repository, git_environment
 from kitty_reliability.build.worktrees import Checkout
 from kitty_reliability.formats.lane_manifest import read_lane_manifest
-from kitty_reliability.implementations.processes import run_to_end
+from kitty_reliability.implementations.processes import run_to_end, shell_line
 from kitty_reliability.implementations.protocol import Capability, Diff
 from kitty_reliability.observe.refs import mark_repository
 from kitty_reliability.observe.tree import mark_tree
@@ -172,9 +172,8 @@ class _Scene:
         __tracebackhide__ = True
         self._names(answer, lane_id)
         self._judge([self._run(argv, answer["cwd"]) for argv in answer["commands"]], lane_id)
-        shell = shutil.which("sh")
-        if answer["lines"] and shell and os.name == "posix":
-            self._judge([self._run([shell, "-c", line], answer["cwd"]) for line in answer["lines"]], lane_id)
+        if answer["lines"] and shutil.which("sh") and os.name == "posix":
+            self._judge([self._run(shell_line(line), answer["cwd"]) for line in answer["lines"]], lane_id)
 
     def _names(self, answer: Mapping[str, Any], lane_id: str) -> None:
         __tracebackhide__ = True

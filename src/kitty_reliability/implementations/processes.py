@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Finished", "clean_environment", "end_group", "end_processes_with", "run_to_end", "start_group"]
+__all__ = [
+    "Finished",
+    "clean_environment",
+    "end_group",
+    "end_processes_with",
+    "run_to_end",
+    "shell_line",
+    "start_group",
+]
 
 #: Variables of whoever runs the suite that would change what a command does.
 _SCRUBBED: Final = re.compile(
@@ -107,6 +115,11 @@ def run_to_end(
         stdout.seek(0)
         stderr.seek(0)
         return Finished(list(argv), status, stdout.read(), stderr.read(), took)
+
+
+def shell_line(line: str) -> list[str]:
+    """Return the command that runs ``line`` as a POSIX shell does, and ends when all that the line began has ended."""
+    return ["sh", "-c", 'eval "$1"; status=$?; wait; exit $status', "sh", line]
 
 
 def end_processes_with(variable: str) -> None:

@@ -22,7 +22,7 @@ from kitty_reliability.formats.quiet import GIT_CONFIG, private
 from .accounts import Accounts
 from .base import Implementation, ImplementationError, checked_answer
 from .guard_text import guard_answer
-from .processes import clean_environment, end_processes_with, run_to_end
+from .processes import clean_environment, end_processes_with, run_to_end, shell_line
 from .protocol import (
     PROTOCOL_VERSION,
     Capability,
@@ -301,7 +301,7 @@ class SpecKitty(Implementation):
         if not lines:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a diff")
         # It shows lines for a shell, and nothing else.
-        answer = DiffAnswer(**names, commands=[["sh", "-c", line] for line in lines], lines=lines)
+        answer = DiffAnswer(**names, commands=[shell_line(line) for line in lines], lines=lines)
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
 
     def _signoff(self, request: Signoff, limit: float) -> Outcome:
