@@ -458,6 +458,21 @@ def test_a_mission_does_not_take_over_branches_and_worktrees(
     assert made.missions == []
 
 
+@needs_git
+def test_a_mission_that_is_refused_leaves_what_was_in_its_place(tmp_path: Path) -> None:
+    made = repository(tmp_path / "repo")
+    note = made.root / "kitty-specs" / "demo" / "note.md"
+    for folder in (note.parent, made.root / ".worktrees" / "demo-lane-a"):
+        folder.mkdir(parents=True)
+    note.write_bytes(b"mine\n")
+
+    with pytest.raises(BuildError, match="the worktree 'demo-lane-a' is there already"):
+        made.mission(slug="demo", topology="lanes")
+
+    assert sorted(made.root.rglob("kitty-specs/**/*")) == [note.parent, note]
+    assert note.read_bytes() == b"mine\n"
+
+
 # --- repositories: names, places, paths
 
 NAMES = ["2.x", "release/1.0", "\u00fc/\u732b", 'a"b', "fix#1;x", "a'b", "x=y", "a@b", "-"]

@@ -277,9 +277,13 @@ class EventLog:
 
     def flush(self) -> EventLog:
         """Write what was deferred; an empty log becomes an empty file."""
-        self._deferred = False
-        self.path.write_bytes(self.data)
+        self.path.write_bytes(self.release())
         return self
+
+    def release(self) -> bytes:
+        """Return what was deferred, for somebody else to write; the next verb writes itself."""
+        self._deferred = False
+        return self.data
 
     # --- inside
 

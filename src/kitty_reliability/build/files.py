@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["get", "make_directory", "put"]
+__all__ = ["get", "holds", "make_directory", "put", "put_seen"]
 
 _SAFE: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | _SAFE
@@ -23,26 +23,20 @@ def make_directory(path: str) -> None:
         os.makedirs(path, exist_ok=True)
 
 
-def put(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
-    """Write a file, with the directories that it needs, and return its stat.
+def put(path: str, data: bytes, mode: int = 0o666) -> None:
+    """Write a file, with the directories that it needs.
 
     A file that is there is cut after it was written, not before: ext4 brings one that was emptied first to the
     disk when it is closed, which costs more than all else here.
     """
+    os.close(_written(path, data, mode))
+
+
+def put_seen(path: str, data: bytes, mode: int = 0o666) -> os.stat_result:
+    """Write a file as ``put`` does, and return its stat, which takes longer than the writing."""
+    descriptor = _written(path, data, mode)
     try:
-        descriptor = os.open(path, _WRITE, mode)
-    except FileNotFoundError:
-        make_directory(os.path.dirname(path))
-        descriptor = os.open(path, _WRITE, mode)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        stat = os.fstat(descriptor)
-        if stat.st_size > len(data):
-            os.ftruncate(descriptor, len(data))
-            stat = os.fstat(descriptor)
-        return stat
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)
 
@@ -62,3 +56,35 @@ def get(path: str) -> tuple[bytes, os.stat_result]:
         return data, stat
     finally:
         os.close(descriptor)
+
+
+def holds(path: str, data: bytes) -> bool:
+    """Say whether ``path`` is a file, and no link, with just these bytes in it."""
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError:
+        return False
+    try:
+        return os.read(descriptor, len(data) + 1) == data
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _written(path: str, data: bytes, mode: int) -> int:
+    try:
+        descriptor = os.open(path, _WRITE, mode)
+    except FileNotFoundError:
+        make_directory(os.path.dirname(path))
+        descriptor = os.open(path, _WRITE, mode)
+    try:
+        done = os.write(descriptor, data)
+        while done < len(data):
+            done += os.write(descriptor, memoryview(data)[done:])
+        if os.lseek(descriptor, 0, os.SEEK_END) > done:
+            os.ftruncate(descriptor, done)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -12,7 +12,7 @@ from typing import Final
 from .files import get
 from .git_objects import Entry, Files
 
-__all__ = ["NotPlainError", "as_known", "look", "require_files"]
+__all__ = ["NotPlainError", "as_known", "look", "mode_of", "require_files"]
 
 _WINDOWS: Final = os.name == "nt"
 #: Files that change what git makes of other files; git has to judge them.
@@ -51,13 +51,16 @@ def look(root: str, blob: Callable[[bytes], str]) -> tuple[Files, dict[str, os.s
                 if item.is_dir(follow_symlinks=False):
                     folders.append(f"{path}/")
                 elif item.is_file(follow_symlinks=False):
-                    data, seen = get(item.path)
-                    mode = 0o100755 if seen.st_mode & 0o100 and not _WINDOWS else 0o100644
-                    files[path] = Entry(mode, blob(data))
-                    stats[path] = seen
+                    data, stats[path] = get(item.path)
+                    files[path] = Entry(mode_of(stats[path]), blob(data))
                 else:
                     raise NotPlainError(path)
     return files, stats
+
+
+def mode_of(seen: os.stat_result) -> int:
+    """Return what git says of a file by its stat: whether it can be executed."""
+    return 0o100755 if seen.st_mode & 0o100 and not _WINDOWS else 0o100644
 
 
 def require_files(files: Files, paths: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha1
 from typing import Final, NamedTuple
 
-__all__ = ["IDENTITY", "Entry", "Files", "Packed", "commit", "index_of", "pack", "packed", "trees_of"]
+__all__ = ["IDENTITY", "Entry", "Files", "Packed", "commit", "folders_of", "index_of", "pack", "packed", "trees_of"]
 
 #: Who commits; the configuration of a built repository says the same.
 IDENTITY: Final = ("Kitty Builder", "kitty@example.invalid")
@@ -76,6 +76,13 @@ def trees_of(files: tuple[tuple[str, Entry], ...]) -> tuple[Packed, ...]:
         # Git sorts a directory as if its name ended with a slash.
         rows.append((name + b"/", b"40000 %s\0" % name + bytes.fromhex(made[-1].id)))
     return (*made, packed("tree", b"".join(row for _, row in sorted(rows))))
+
+
+@lru_cache(maxsize=1024)
+def folders_of(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the directories that files at ``paths`` are in, each after the one that it is in."""
+    found = {path[:end] for path in paths for end, letter in enumerate(path) if letter == "/"}
+    return tuple(sorted(found))
 
 
 def commit(tree: str, parents: Iterable[str], message: str, seconds: int) -> Packed:

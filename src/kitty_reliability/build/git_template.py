@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
-from .files import get, make_directory, put
-from .git_looking import NotPlainError, as_known, look, require_files
-from .git_objects import IDENTITY, Entry, Files, Packed, commit, index_of, pack, packed, trees_of
+from .files import holds, make_directory, put, put_seen
+from .git_looking import NotPlainError, as_known, look, mode_of, require_files
+from .git_objects import IDENTITY, Entry, Files, Packed, commit, folders_of, index_of, pack, packed, trees_of
 
 __all__ = [
     "IDENTITY",
@@ -40,13 +39,6 @@ class Change(NamedTuple):
     seconds: int
 
 
-def _get(path: str) -> bytes:
-    try:
-        return get(path)[0]
-    except OSError:
-        return b""
-
-
 class Ledger:
     """All that is in a repository, known without asking git; the fast way to do what ``Steps`` does.
 
@@ -58,16 +50,16 @@ class Ledger:
     """
 
     def __init__(
-        self, root: Path, head: str, config: bytes, exclude: bytes, bare: tuple[Path, str, bytes] | None
+        self, root: str, head: str, config: bytes, exclude: bytes, bare: tuple[str, str, bytes] | None
     ) -> None:
-        self.root = str(root)
+        self.root = root
         self.git = f"{root}{os.sep}.git"
         self.head = head
         self.config = config
-        self.bare = str(bare[0]) if bare else ""
+        self.bare = bare[0] if bare else ""
         self.refs: dict[str, str] = {}
         self.remote_refs: dict[str, str] = {}
-        self._remote_written: dict[str, str] = {}
+        self._remote_written = b""
         self._trees: dict[str, Files] = {}
         self._blobs: dict[str, bytes] = {}
         self._index: tuple[Files, dict[str, os.stat_result]] = ({}, {})
@@ -79,12 +71,14 @@ class Ledger:
         self._coming: dict[str, Packed] = {}
         self._have: set[str] = set()
         self._parents: dict[str, str] = {}
+        #: What is in ``.git``; known once something was written.
         self._names: set[str] = set()
         #: What is checked out in a linked worktree, whose files and index are not known here.
         self._elsewhere: set[str] = set()
         for git in (self.git, self.bare) if bare else (self.git,):
             for inside in ("", "/objects", "/objects/pack", "/refs"):
                 make_directory(git + inside)
+        make_directory(f"{self.git}/info")
         self._keep("HEAD", f"ref: {head}\n".encode())
         self._keep("config", config)
         self._keep("info/exclude", exclude)
@@ -103,11 +97,9 @@ class Ledger:
                 return False
         except OSError:
             return False
-        if self.bare and (
-            _loose(f"{self.bare}/refs") or _get(f"{self.bare}/packed-refs") != _references(self.remote_refs)
-        ):
+        if self.bare and (_loose(f"{self.bare}/refs") or not holds(f"{self.bare}/packed-refs", self._remote_written)):
             return False
-        return all(_get(f"{self.git}/{name}") == data for name, data in self._written.items())
+        return all(holds(f"{self.git}/{name}", data) for name, data in self._written.items())
 
     # --- what is there
 
@@ -131,18 +123,15 @@ class Ledger:
     def commit(self, message: str, seconds: int, only: Mapping[str, bytes] | None = None) -> str:
         """Commit the work tree as it is, as ``git add --all`` and ``git commit`` would.
 
-        With ``only``, nothing but these files changes since the last commit of this verb.
+        ``only`` is written first; nothing else changed since the last commit of this verb, if there was one.
         """
         if only is not None and self._dirty:
-            files, stats = self._index
-            files = dict(files)
-            for path, data in only.items():
-                files[path] = Entry(0o100644, self._blob(data))
-                stats[path] = self._check_out(self.root, path, files[path])
+            files, stats = dict(self._index[0]), self._index[1]
         else:
-            for path, data in (only or {}).items():
-                put(f"{self.root}/{path}", data)
             files, stats = look(self.root, self._blob)
+        for path, data in (only or {}).items():
+            stats[path] = put_seen(f"{self.root}/{path}", data)
+            files[path] = Entry(mode_of(stats[path]), self._blob(data))
         parent = self.refs.get(self.head)
         made = self._commit(files, [parent] if parent else [], message, seconds)
         self._index, self._dirty = (files, stats), True
@@ -215,8 +204,12 @@ class Ledger:
     def worktree(self, name: str, branch: str) -> None:
         """Check a branch out in the linked worktree ``.worktrees/<name>``; its two pointers are absolute."""
         own, path = f"{self.git}/worktrees/{name}", f"{self.root}/.worktrees/{name}"
+        self._names.add("worktrees")
         self._elsewhere.add(f"refs/heads/{branch}")
         files = self._trees[self.refs[f"refs/heads/{branch}"]]
+        folders = [f"{path}/{inside}" for inside in folders_of(tuple(files))]
+        for folder in (f"{self.git}/worktrees", own, f"{self.root}/.worktrees", path, *folders):
+            make_directory(folder)
         put(f"{own}/HEAD", f"ref: refs/heads/{branch}\n".encode())
         put(f"{own}/commondir", b"../..\n")
         put(f"{own}/gitdir", os.fsencode(path.replace(os.sep, "/")) + b"/.git\n")
@@ -232,15 +225,16 @@ class Ledger:
                 put(f"{git}/objects/pack/{name}.pack", data)
                 put(f"{git}/objects/pack/{name}.idx", index)
         self._local, self._sent = {}, {}
-        if self._remote_written != self.remote_refs:
-            put(f"{self.bare}/packed-refs", _references(self.remote_refs))
-            self._remote_written = dict(self.remote_refs)
+        if self.bare and (references := _references(self.remote_refs)) != self._remote_written:
+            put(f"{self.bare}/packed-refs", references)
+            self._remote_written = references
         self._keep("config", self.config)
         self._keep("packed-refs", _references(self.refs))
         if self._dirty:
             self._keep("index", index_of(*self._index))
             self._dirty = False
-        self._names = set(os.listdir(self.git))  # noqa: PTH208
+        if not self._names:
+            self._names = set(os.listdir(self.git))  # noqa: PTH208
 
     # --- inside
 
@@ -250,7 +244,7 @@ class Ledger:
             self._written[name] = data
 
     def _check_out(self, root: str, path: str, entry: Entry) -> os.stat_result:
-        return put(f"{root}/{path}", self._blobs[entry.id], 0o777 if entry.mode & 0o100 else 0o666)
+        return put_seen(f"{root}/{path}", self._blobs[entry.id], 0o777 if entry.mode & 0o100 else 0o666)
 
     def _commit(self, files: Files, parents: list[str], message: str, seconds: int) -> str:
         trees = trees_of(tuple(sorted(files.items())))
@@ -292,5 +286,5 @@ def _references(refs: Mapping[str, str]) -> bytes:
 
 def _loose(folder: str) -> bool:
     """Say whether a reference stands in a file of its own; git writes them so, we never do."""
-    with os.scandir(folder) as found:
-        return any(_loose(item.path) if item.is_dir() else True for item in found)
+    paths = [f"{folder}/{name}" for name in os.listdir(folder)]  # noqa: PTH208 - see `files`
+    return any(not os.path.isdir(path) or _loose(path) for path in paths)  # noqa: PTH112

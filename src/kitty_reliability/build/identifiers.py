@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -43,4 +44,9 @@ class Identifiers:
     def _draw(self) -> str:
         """Return what follows the time in the next ULID."""
         self.drawn += 1
-        return sha256(f"{self.seed}\0{self.drawn}".encode()).digest()[:16].translate(_CHARACTERS).decode()
+        return _drawn(self.seed, self.drawn)
+
+
+@lru_cache(maxsize=8192)
+def _drawn(seed: str, number: int) -> str:
+    return sha256(f"{seed}\0{number}".encode()).digest()[:16].translate(_CHARACTERS).decode()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kitty_reliability.formats.lane_manifest import PLANNING_LANE
@@ -85,8 +84,8 @@ def require_context(lanes: Mapping[str, Sequence[str]], context: str, commits: i
         )
 
 
-def require_free(repo: Repository, written: Iterable[Path], branches: Iterable[str], worktrees: Iterable[str]) -> None:
-    """Raise BuildError if git could not make the branches and worktrees, and remove what was ``written`` for them."""
+def require_free(repo: Repository, branches: Iterable[str], worktrees: Iterable[str]) -> None:
+    """Raise BuildError if git could not make the branches and worktrees."""
     problem = ""
     for branch in branches:
         # A reference is a file or a directory, not both.
@@ -95,9 +94,7 @@ def require_free(repo: Repository, written: Iterable[Path], branches: Iterable[s
             if repo.steps.tip(f"refs/heads/{there}") is not None:
                 problem = f"branch {there!r} is there already, and branch {branch!r} is needed"
     for worktree in worktrees:
-        if (repo.root / ".worktrees" / worktree).exists():
+        if os.path.exists(f"{repo.root}/.worktrees/{worktree}"):  # noqa: PTH110 - see `files`
             problem = f"the worktree {worktree!r} is there already"
     if problem:
-        for directory in written:
-            shutil.rmtree(directory)
         raise BuildError(f"{problem}; give the mission another slug, or remove what is there")

@@ -6,7 +6,6 @@ that it is not, by actor ``decoy``, at moments after the real ones, so that whoe
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from kitty_reliability.formats.events import EVENT_LOG_NAME
 from kitty_reliability.formats.lane_manifest import PLANNING_LANE, lane_branch, mission_branch
 from kitty_reliability.formats.lanes import Lane as LaneState
-from kitty_reliability.formats.mission import COORDINATED, MISSIONS_DIRECTORY, encode_meta
+from kitty_reliability.formats.mission import COORDINATED, META_NAME, MISSIONS_DIRECTORY, encode_meta
 from kitty_reliability.formats.workspace import WorkspaceContext
 
 from .clock import Clock
@@ -27,7 +26,7 @@ from .files import put
 from .history import tell
 from .identifiers import Identifiers
 from .lane_plan import plan_lanes, require_context, require_free
-from .mission import Mission, WorkPackage, mission, one_of
+from .mission import Mission, WorkPackage, make_place, mission, one_of, plan_mission, require_new
 from .worktrees import Checkout, Lane
 
 if TYPE_CHECKING:
@@ -141,8 +140,7 @@ def repository_mission(
     options.setdefault("clock", repo.clock)
     repo.begin()
     synchronized = _synchronized(repo)
-    config_is_new = not (repo.root / ".kittify").exists()
-    built = mission(
+    built, contents = plan_mission(
         repo.root,
         work_packages,
         topology=topology,
@@ -153,15 +151,18 @@ def repository_mission(
     branch = mission_branch(built.slug, built.log.mission_id)
     coordinated = topology in COORDINATED
     if coordinated:
-        branch = _coordinate(built, branch, options.get("meta_drop", ()))
+        branch = _coordinate(built, contents, branch, options.get("meta_drop", ()))
     names = [lane_id for lane_id in chosen if lane_id != PLANNING_LANE]
+    require_new(built)
     require_free(
         repo,
-        [built.directory, *([repo.root / ".kittify"] if config_is_new else [])],
         [*([branch] if coordinated or chosen else []), *(lane_branch(branch, lane_id) for lane_id in names)],
         [f"{built.slug}-{name}" for name in [*names, *(["coord"] if coordinated else [])]],
     )
-    base, coordination = _commit_log(repo, built, branch, coordinated=coordinated, apart=bool(chosen), decoys=decoys)
+    make_place(built)
+    base, coordination = _commit_log(
+        repo, built, contents, branch, coordinated=coordinated, apart=bool(chosen), decoys=decoys
+    )
     if chosen and not coordinated:
         repo.steps.point(f"refs/heads/{branch}", base)
     made = {
@@ -196,37 +197,43 @@ def _synchronized(repo: Repository) -> bool:
     return tip is not None and tip == tracked == repo.steps.remote_tip(f"refs/heads/{place}")
 
 
-def _coordinate(built: Mission, branch: str, drop: Sequence[str]) -> str:
+def _coordinate(built: Mission, contents: dict[str, bytes], branch: str, drop: Sequence[str]) -> str:
     """Record the coordination branch, which is the mission's own one unless ``meta=`` names another; return it."""
     values = built.meta
     if isinstance(values, dict) and "coordination_branch" not in drop:
         values.setdefault("coordination_branch", branch)
-        put(str(built.paths.meta), encode_meta(values))
+        contents[f"{MISSIONS_DIRECTORY}/{built.slug}/{META_NAME}"] = encode_meta(values)
         return str(values["coordination_branch"])
     return branch
 
 
 def _commit_log(
-    repo: Repository, built: Mission, branch: str, *, coordinated: bool, apart: bool, decoys: bool
+    repo: Repository,
+    built: Mission,
+    contents: dict[str, bytes],
+    branch: str,
+    *,
+    coordinated: bool,
+    apart: bool,
+    decoys: bool,
 ) -> tuple[str, Checkout | None]:
     """Commit the mission with its log where the topology has it; return the lanes' base and the coordination."""
-    log = str(built.paths.log)
-    has_log = os.path.exists(log)  # noqa: PTH110 - see `files`
     inside = f"{MISSIONS_DIRECTORY}/{built.slug}/{EVENT_LOG_NAME}"
     add, record = f"Add mission {built.slug}", f"Record the state of {built.slug}"
-    if has_log and decoys and (coordinated or apart):
-        put(log, _decoy(built))
-    elif has_log and coordinated:
-        built.paths.log.unlink()
-    base = repo.commit_all(add)
+    log = contents.get(inside)
+    if log is not None and decoys and (coordinated or apart):
+        contents[inside] = _decoy(built)
+    elif log is not None and coordinated:
+        del contents[inside]
+    base = repo.commit_all(add, contents)
     if not coordinated:
-        if has_log and decoys and apart:
+        if log is not None and decoys and apart:
             # The lanes begin at the older copy: merging one of them brings nothing of it back.
-            repo.commit_all(record, {inside: built.log.data})
+            repo.commit_all(record, {inside: log})
         return base, None
     repo.steps.point(f"refs/heads/{branch}", base)
-    if has_log:
-        repo.grow(branch, [repo.change(record, {inside: built.log.data})])
+    if log is not None:
+        repo.grow(branch, [repo.change(record, {inside: log})])
     checkout = Checkout(repo, _worktree(repo, f"{built.slug}-coord", branch), branch)
     built.log.path = checkout.path / inside
     return base, checkout
@@ -294,7 +301,7 @@ def _hide_log(built: Mission, lanes: Mapping[str, Lane]) -> None:
 
 def _worktree(repo: Repository, name: str, branch: str) -> Path:
     repo.steps.worktree(name, branch)
-    return repo.root / ".worktrees" / name
+    return repo.root / f".worktrees/{name}"
 
 
 def _active(built: Mission, wp_ids: Sequence[str]) -> str:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from kitty_reliability.formats.events import EVENT_LOG_NAME
 from kitty_reliability.formats.frontmatter import join
 from kitty_reliability.formats.identifiers import is_safe_segment, is_work_package_id, mid8
 from kitty_reliability.formats.lane_manifest import LaneManifest, ManifestLane, mission_branch
 from kitty_reliability.formats.lanes import Lane
-from kitty_reliability.formats.mission import META_NAME, TOPOLOGIES, MissionPaths, encode_meta
+from kitty_reliability.formats.mission import META_NAME, MISSIONS_DIRECTORY, TOPOLOGIES, MissionPaths, encode_meta
 
 from .clock import Clock
 from .errors import BuildError
@@ -28,8 +29,9 @@ from .identifiers import Identifiers
 if TYPE_CHECKING:
     from .work_package import WorkPackageVerbs
 
-__all__ = ["Mission", "WorkPackage", "mission"]
+__all__ = ["Mission", "WorkPackage", "make_place", "mission", "plan_mission", "require_new"]
 
+PROJECT_FILE: Final = ".kittify/config.yaml"
 PROJECT_CONFIG: Final = """\
 protection: {protected_branches: []}
 preflight: {enabled: false}
@@ -163,6 +165,41 @@ def mission(
         BuildError: an unknown lane, an illegal route, an unsafe slug, a wrong work package id or topology, lanes
             with other work packages, a value that no file can hold, a mission that is there already.
     """
+    built, contents = plan_mission(
+        root, work_packages, wps=wps, slug=slug, name=name, seed=seed, topology=topology, meta=meta,
+        meta_drop=meta_drop, actor=actor, reviewer=reviewer, clock=clock, lane_manifest=lane_manifest,
+        bootstrap=bootstrap, tasks=tasks, illegal=illegal, log=log,
+    )  # fmt: skip
+    make_place(built)
+    for path, data in contents.items():
+        put(f"{built.root}/{path}", data)
+    return built
+
+
+def plan_mission(
+    root: Path | str,
+    work_packages: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
+    *,
+    wps: Mapping[str, str | Sequence[str] | WorkPackage] | None = None,
+    slug: str | None = None,
+    name: str = "demo",
+    seed: str = "kitty",
+    topology: str = "single_branch",
+    meta: Mapping[str, Any] | None = None,
+    meta_drop: Iterable[str] = (),
+    actor: str = "implementer-agent",
+    reviewer: str = "reviewer-agent",
+    clock: Clock | None = None,
+    lane_manifest: Mapping[str, Sequence[str]] | None = None,
+    bootstrap: Literal["genesis", "planned"] = "genesis",
+    tasks: str | None = None,
+    illegal: bool = False,
+    log: bool = True,
+) -> tuple[Mission, dict[str, bytes]]:
+    """Return what ``mission`` with the same arguments builds, and the files it has, by their paths under the root.
+
+    Nothing is written: everything that can be wrong with the arguments is found first. Raises as ``mission`` does.
+    """
     work_packages = one_of(work_packages, wps)
     if topology not in TOPOLOGIES:
         raise BuildError(f"unknown topology {topology!r}; known: {', '.join(TOPOLOGIES)}")
@@ -190,22 +227,33 @@ def mission(
         bootstrap=bootstrap,
     ).defer()
     tell(events, {wp_id: _route(wp_id, package.lane) for wp_id, package in packages.items()}, illegal=illegal)
-    # Everything that can be wrong is known by now; only then something is written.
     built = Mission(paths, values.get("mission_id") or mission_id, values, events, packages)
     contents = _contents(built, tasks, lane_manifest, clock)
-    try:
-        make_directory(str(paths.directory))
-        os.mkdir(paths.tasks)  # noqa: PTH102 - see `files`
-    except FileExistsError:
-        raise BuildError(f"mission {chosen!r} exists already; give it another name or slug") from None
-    except OSError as error:
-        raise BuildError(f"{paths.tasks} cannot be made: {error.strerror}; give another root") from None
-    _project_files(paths.root)
-    for path, data in contents.items():
-        put(path, data)
     if log:
-        events.flush()
-    return built
+        contents[f"{MISSIONS_DIRECTORY}/{chosen}/{EVENT_LOG_NAME}"] = events.release()
+    return built, contents
+
+
+def require_new(built: Mission) -> None:
+    """Raise BuildError when there is a mission of this name already."""
+    if os.path.lexists(f"{built.directory}/tasks"):
+        raise _there_already(built)
+
+
+def make_place(built: Mission) -> None:
+    """Make the directories of a mission; BuildError when it is there already, or they cannot be made."""
+    tasks = f"{built.directory}/tasks"
+    try:
+        make_directory(str(built.directory))
+        os.mkdir(tasks)  # noqa: PTH102 - see `files`
+    except FileExistsError:
+        raise _there_already(built) from None
+    except OSError as error:
+        raise BuildError(f"{tasks} cannot be made: {error.strerror}; give another root") from None
+
+
+def _there_already(built: Mission) -> BuildError:
+    return BuildError(f"mission {built.slug!r} exists already; give it another name or slug")
 
 
 def one_of(
@@ -236,7 +284,7 @@ def _contents(
     built: Mission, tasks: str | None, lanes: Mapping[str, Sequence[str]] | None, clock: Clock
 ) -> dict[str, bytes]:
     """Return the files of a mission but its log; what cannot be written is found here."""
-    directory = str(built.directory)
+    directory = f"{MISSIONS_DIRECTORY}/{built.slug}"
     try:
         contents = {
             f"{directory}/{META_NAME}": encode_meta(built.meta),
@@ -251,7 +299,9 @@ def _contents(
         from .lane_plan import require_lanes
 
         require_lanes(lanes, built.work_packages)
-        contents[str(built.paths.lanes)] = _manifest(built, lanes, clock)
+        contents[f"{directory}/lanes.json"] = _manifest(built, lanes, clock)
+    if not os.path.exists(f"{built.root}/{PROJECT_FILE}"):  # noqa: PTH110 - see `files`
+        contents[PROJECT_FILE] = PROJECT_CONFIG.encode()
     return contents
 
 
@@ -291,13 +341,6 @@ def _meta(
     for key in drop:
         values.pop(key, None)
     return values
-
-
-def _project_files(root: Path) -> None:
-    folder = f"{root}/.kittify"
-    if not os.path.exists(f"{folder}/config.yaml"):  # noqa: PTH110
-        make_directory(folder)
-        put(f"{folder}/config.yaml", PROJECT_CONFIG.encode())
 
 
 def _file_name(wp_id: str, package: WorkPackage) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import branches
 from .clock import Clock
 from .errors import BuildError
+from .files import put
 from .git_objects import IDENTITY
 from .git_steps import Steps
 from .git_template import Change, Ledger, NotPlainError
@@ -191,7 +192,10 @@ class Repository:
         return self._ledger or self._steps
 
     def commit_all(self, message: str, only: Mapping[str, bytes] | None = None) -> str:
-        """Commit the main checkout as it is, after writing ``only``, which alone changed in this verb; a step."""
+        """Write ``only`` and commit the main checkout as it is; a step.
+
+        Nothing else changed since the last commit of the same verb.
+        """
         self.clock.tick()
         plain = message and message == message.strip() and not {"\n", "\0"} & set(message)
         if self._ledger is not None and plain:
@@ -201,7 +205,7 @@ class Repository:
                 pass
         self.leave()
         for name, data in (only or {}).items():
-            (self.root / name).write_bytes(data)
+            put(f"{self.root}/{name}", data)
         return self._steps.commit(message)
 
     def grow(self, branch: str, changes: Sequence[Change], start: str | None = None) -> str:
@@ -272,15 +276,14 @@ def repository(
     """
     # Absolute: who works here may go to another directory, and the checkouts' own `cwd` does.
     path = Path(root).absolute()
-    plain = Path(os.path.normpath(path))
-    bare = plain.with_name(f"{plain.name}.git") if remote else None
+    bare = Path(f"{os.path.normpath(path)}.git") if remote else None
     name = remote if isinstance(remote, str) else "origin"
     target = upstream if isinstance(upstream, str) else branch
     for kind, part in (("branch", branch), ("branch", target), ("remote", name)):
         require_reference(kind, part)
-    for there in (path / ".git", bare):
-        if there is not None and there.exists():
-            raise BuildError(f"{there.parent if there.name == '.git' else there} is a git repository already")
+    for there, taken in ((path, f"{path}/.git"), (bare, bare)):
+        if taken is not None and os.path.exists(taken):  # noqa: PTH110 - see `files`
+            raise BuildError(f"{there} is a git repository already")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -291,8 +294,8 @@ def repository(
         bare.mkdir()
         bare_config = _initialize(made, bare, target, bare=True, by_git=by_git) + _CONFIG_TEXT.encode()
         # Absolute: a relative address does not work from a linked worktree.
-        bare_place = bare.resolve()
-        address, fetched = quoted(bare_place.as_posix()), quoted(f"+refs/heads/*:refs/remotes/{name}/*")
+        bare_place = os.path.realpath(bare)
+        address, fetched = quoted(bare_place.replace(os.sep, "/")), quoted(f"+refs/heads/*:refs/remotes/{name}/*")
         config += f"[remote {quoted(name)}]\n\turl = {address}\n\tfetch = {fetched}\n".encode()
         if upstream is not False:
             config += branches.tracking_section(branch, name, target).encode()
@@ -306,9 +309,8 @@ def repository(
             (bare / "config").write_bytes(bare_config)
     else:
         remote_side = None if bare is None else (bare_place, f"refs/heads/{target}", bare_config)
-        made._ledger = Ledger(path.resolve(), ref, config, _EXCLUDED.encode(), remote_side)
-    (path / "README.md").write_bytes(b"# Demo\n")
-    made.commit_all("Begin")
+        made._ledger = Ledger(os.path.realpath(path), ref, config, _EXCLUDED.encode(), remote_side)
+    made.commit_all("Begin", {"README.md": b"# Demo\n"})
     if bare is not None:
         made.steps.publish(ref, f"refs/heads/{target}", f"refs/remotes/{name}/{target}")
     made.steps.flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .identifiers import mid8
+from .indented_json import indented
 
 __all__ = [
     "PLANNING_LANE",
@@ -83,7 +84,7 @@ class LaneManifest:
             "computed_at": self.computed_at,
             "computed_from": self.computed_from,
         }
-        return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+        return indented(value)
 
 
 def mission_branch(slug: str, mission_id: str | None = None) -> str:

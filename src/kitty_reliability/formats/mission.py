@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Final
 from .diagnostics import diagnostic
 from .events import EVENT_LOG_NAME
 from .identifiers import is_safe_segment
+from .indented_json import indented
 from .snapshot import SNAPSHOT_NAME
 from .strict_json import parse
 
@@ -65,7 +65,7 @@ class MissionPaths:
         """
         if not is_safe_segment(slug):
             raise diagnostic("MISSION_IDENTIFIER_UNSAFE", mission_slug=slug)
-        return cls(root, root / MISSIONS_DIRECTORY / slug)
+        return cls(root, root / f"{MISSIONS_DIRECTORY}/{slug}")
 
     @property
     def slug(self) -> str:
@@ -161,7 +161,7 @@ def read_meta(path: Path) -> Meta:
 
 def encode_meta(data: Mapping[str, Any]) -> bytes:
     """Return the bytes of ``meta.json``: sorted keys, two blanks, non-ASCII as it is, final newline."""
-    return (json.dumps(data, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    return indented(data, sort_keys=True)
 
 
 def validate_meta(data: Mapping[str, Any]) -> list[str]:

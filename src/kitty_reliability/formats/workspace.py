@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .indented_json import indented
+
 __all__ = ["WORKSPACES_DIRECTORY", "WorkspaceContext", "context_path", "read_context", "read_contexts"]
 
 WORKSPACES_DIRECTORY: Final = ".kittify/workspaces"
@@ -60,12 +62,12 @@ class WorkspaceContext:
             "lane_wp_ids": list(self.lane_wp_ids),
             "current_wp": self.current_wp,
         }
-        return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+        return indented(value)
 
 
 def context_path(root: Path, slug: str, lane_id: str) -> Path:
     """Return the file of a lane's context in the main checkout at ``root``."""
-    return root / WORKSPACES_DIRECTORY / f"{slug}-{lane_id}.json"
+    return root / f"{WORKSPACES_DIRECTORY}/{slug}-{lane_id}.json"
 
 
 def read_context(path: Path) -> WorkspaceContext | None:
