@@ -23,6 +23,7 @@ _KINDS: Final = {"commit": 1, "tree": 2, "blob": 3}
 #: A row of an index, without the name.
 _ROW: Final = struct.Struct(">10I20sH")
 _WINDOWS: Final = os.name == "nt"
+_encoded: Final = lru_cache(maxsize=8192)(os.fsencode)
 
 
 class Packed(NamedTuple):
@@ -68,11 +69,11 @@ def trees_of(files: tuple[tuple[str, Entry], ...]) -> tuple[Packed, ...]:
         if slash:
             folders.setdefault(folder, []).append((rest, entry))
         else:
-            name = os.fsencode(path)
+            name = _encoded(path)
             rows.append((name, b"%o %s\0" % (entry.mode, name) + bytes.fromhex(entry.id)))
     for folder, inside in folders.items():
         made += trees_of(tuple(inside))
-        name = os.fsencode(folder)
+        name = _encoded(folder)
         # Git sorts a directory as if its name ended with a slash.
         rows.append((name + b"/", b"40000 %s\0" % name + bytes.fromhex(made[-1].id)))
     return (*made, packed("tree", b"".join(row for _, row in sorted(rows))))
@@ -123,8 +124,8 @@ def pack(objects: tuple[Packed, ...]) -> tuple[str, bytes, bytes]:
 def index_of(files: Files, stats: Mapping[str, os.stat_result]) -> bytes:
     """Return an index (format version 2) with the true stat data, so that nothing looks changed."""
     rows = []
-    for name, path in sorted((os.fsencode(path), path) for path in files):
-        entry, stat = files[path], stats[path]
+    for path in sorted(files, key=_encoded):
+        name, entry, stat = _encoded(path), files[path], stats[path]
         # Git on Windows records no device, inode, owner or group.
         where = (0, 0) if _WINDOWS else (stat.st_dev & 0xFFFFFFFF, stat.st_ino & 0xFFFFFFFF)
         who = (0, 0) if _WINDOWS else (stat.st_uid, stat.st_gid)

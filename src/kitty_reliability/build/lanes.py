@@ -182,7 +182,7 @@ def repository_mission(
         _CONTEXTS[context](lane)
     result = RepositoryMission(
         built.paths, built.mission_id, built.meta, built.log, built.work_packages,
-        repo, repo.checkout, branch, made, coordination,
+        repo, Checkout(repo, repo.root, repo.branch), branch, made, coordination,
     )  # fmt: skip
     repo.missions.append(result)
     return result
