@@ -94,7 +94,8 @@ def stranded(mission: str, reducer: Reducer) -> list[Diagnostic]:
     """Return a report for each work package that is claimed and not started: by whom, and how it goes on (STA-004)."""
     reports = []
     for work_package in reducer.work_packages:
-        claimed = reducer.lane(work_package) == Lane.CLAIMED
+        in_force = reducer.row_in_force(work_package)
+        claimed = in_force is not None and in_force.to_lane == Lane.CLAIMED
         if claimed and (holder := holder_of(reducer, work_package)) is not None:
             resume = Start(root=".", mission=mission, work_package=work_package, actor=holder.actor)
             fields = {

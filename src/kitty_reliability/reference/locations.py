@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,8 +42,8 @@ def find_checkout(root: str) -> Place:
     Raises:
         DiagnosticError: REPOSITORY_NOT_FOUND, MAIN_CHECKOUT_UNKNOWN, WORKSPACE_MISSING.
     """
-    asked = Path(root.partition("\0")[0]).resolve()
-    for checkout in (asked, *asked.parents):
+    asked = _real(root.partition("\0")[0])
+    for checkout in _upwards(asked):
         own = _git_directory(checkout)
         if own is not None:
             head = _line(own / "HEAD") or ""
@@ -64,7 +65,7 @@ def find_mission(root: str, slug: str) -> MissionPaths:
     """
     if not is_safe_segment(slug):
         raise diagnostic("MISSION_IDENTIFIER_UNSAFE", mission_slug=slug)
-    asked = Path(root.partition("\0")[0]).resolve()
+    asked = _real(root.partition("\0")[0])
     if "\0" in root or not asked.is_dir():
         raise diagnostic("REPOSITORY_NOT_FOUND", mission_slug=slug, root=root)
     main = _main_checkout(asked)
@@ -75,7 +76,7 @@ def find_mission(root: str, slug: str) -> MissionPaths:
             # Somebody could think that the mission around this checkout is meant. It is not this repository's.
             raise diagnostic("CHECKOUT_FOREIGN", mission_slug=slug, root=root, repository=str(main))
         raise diagnostic("MISSION_NOT_FOUND", mission_slug=slug, root=root)
-    if paths.directory.resolve() != paths.directory:
+    if _is_linked(paths.directory):
         raise diagnostic("MISSION_OUTSIDE_ROOT", path=str(paths.directory), root=root, mission_slug=slug)
     branch = _coordination_branch(read_meta(paths.meta), paths.slug)
     return paths if branch is None else replace(paths, state=_coordinated(paths, branch))
@@ -91,7 +92,7 @@ def lock_path(paths: MissionPaths) -> Path:
 
 def _main_checkout(asked: Path) -> Path:
     """Return the main checkout of the repository around ``asked``; without git, the directory with the missions."""
-    for checkout in (asked, *asked.parents):
+    for checkout in _upwards(asked):
         own = _git_directory(checkout)
         if own is None:
             continue
@@ -108,7 +109,7 @@ def _with_missions(asked: Path, checkout: Path | None) -> Path:
     """Return ``checkout``, or, when it has no missions, the directory on the way to ``asked`` that has them."""
     if checkout is not None and (checkout / MISSIONS_DIRECTORY).is_dir():
         return checkout
-    for directory in (asked, *asked.parents):
+    for directory in _upwards(asked):
         if directory == checkout:
             return checkout
         # What is left of a worktree without its .git is nobody's project.
@@ -133,23 +134,25 @@ def _git_directory(checkout: Path) -> Path | None:
     Raises:
         DiagnosticError: WORKSPACE_MISSING for a ``.git`` file that names a directory which is gone.
     """
-    entry = checkout / ".git"
-    if entry.is_dir():
+    entry = os.path.join(checkout, ".git")  # noqa: PTH118 - asked for each directory on the way up
+    if not os.access(entry, os.F_OK):  # no exception is made of what most often is not there
+        return None
+    if os.path.isdir(entry):  # noqa: PTH112
         # As git has it: an empty .git is none.
-        return entry if os.path.lexists(entry / "HEAD") else None
+        return Path(entry) if os.path.lexists(f"{entry}/HEAD") else None
     text = _line(entry)
     if text is None or not text.startswith("gitdir:"):
         return None
-    named = (checkout / text.removeprefix("gitdir:").strip()).resolve()
+    named = _real(checkout / text.removeprefix("gitdir:").strip())
     if not named.is_dir():
-        raise diagnostic("WORKSPACE_MISSING", record=str(entry), path=str(named))
+        raise diagnostic("WORKSPACE_MISSING", record=entry, path=str(named))
     return named
 
 
 def _common(own: Path) -> Path | None:
     """Return the git directory that a linked worktree shares with the main checkout; None for any other checkout."""
     text = _line(own / "commondir")
-    return None if text is None else (own / text).resolve()
+    return None if text is None else _real(own / text)
 
 
 def _selected(main: Path, slug: str) -> str:
@@ -191,24 +194,37 @@ def _coordinated(paths: MissionPaths, branch: str) -> Path:
     worktree = paths.root / ".worktrees" / f"{paths.slug}-coord"
     state = worktree / MISSIONS_DIRECTORY / paths.slug
     own, main = _git_directory(worktree), _git_directory(paths.root)
-    if (
-        own is None
-        or main is None
-        or _common(own) != main.resolve()
-        or _line(own / "HEAD") != f"ref: refs/heads/{branch}"
-    ):
+    if own is None or main is None or _common(own) != _real(main) or _line(own / "HEAD") != f"ref: refs/heads/{branch}":
         command = shlex.join(["git", "worktree", "add", "--", str(worktree), branch])
         raise diagnostic(
             "COORDINATION_NOT_CHECKED_OUT", mission_slug=paths.slug, branch=branch, path=str(worktree), command=command
         )
-    if state.resolve() != state:
+    if _real(state) != state:
         raise diagnostic("MISSION_OUTSIDE_ROOT", path=str(state), root=str(paths.root), mission_slug=paths.slug)
     return state
 
 
-def _line(path: Path) -> str | None:
+def _is_linked(mission: Path) -> bool:
+    """Say whether a link leads from the main checkout, which is free of them, to the mission."""
+    if os.name == "nt":  # a junction is no link for Python 3.11, and leads as far
+        return _real(mission) != mission
+    return os.path.islink(mission) or os.path.islink(mission.parent)  # noqa: PTH114
+
+
+def _upwards(path: Path) -> Iterator[Path]:
+    yield path
+    yield from path.parents
+
+
+def _real(path: Path | str) -> Path:
+    """Return the path without links; `Path.resolve` looks at it a second time."""
+    return Path(os.path.realpath(path))
+
+
+def _line(path: Path | str) -> str | None:
     """Return the one line of a file that git writes; None when there is no such file."""
     try:
-        return os.fsdecode(path.read_bytes()).strip()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            return os.fsdecode(file.read()).strip()
     except (OSError, ValueError):
         return None
