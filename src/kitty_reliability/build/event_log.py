@@ -277,15 +277,15 @@ class EventLog:
 
     def flush(self) -> EventLog:
         """Write what was deferred; an empty log becomes an empty file."""
-        self.path.write_bytes(self.release())
+        self.path.write_bytes(self._release())
         return self
 
-    def release(self) -> bytes:
+    # --- inside
+
+    def _release(self) -> bytes:
         """Return what was deferred, for somebody else to write; the next verb writes itself."""
         self._deferred = False
         return self.data
-
-    # --- inside
 
     def _recall(self, lines: list[bytes], lanes: Mapping[str, Lane], reviews: Mapping[str, int]) -> None:
         """Take up what verbs wrote elsewhere (``history``). Few ask for the rows, so they are read when one does."""

@@ -29,7 +29,7 @@ from .identifiers import Identifiers
 if TYPE_CHECKING:
     from .work_package import WorkPackageVerbs
 
-__all__ = ["Mission", "WorkPackage", "make_place", "mission", "plan_mission", "require_new"]
+__all__ = ["Mission", "WorkPackage", "mission"]
 
 PROJECT_FILE: Final = ".kittify/config.yaml"
 PROJECT_CONFIG: Final = """\
@@ -230,7 +230,7 @@ def plan_mission(
     built = Mission(paths, values.get("mission_id") or mission_id, values, events, packages)
     contents = _contents(built, tasks, lane_manifest, clock)
     if log:
-        contents[f"{MISSIONS_DIRECTORY}/{chosen}/{EVENT_LOG_NAME}"] = events.release()
+        contents[f"{MISSIONS_DIRECTORY}/{chosen}/{EVENT_LOG_NAME}"] = events._release()
     return built, contents
 
 
