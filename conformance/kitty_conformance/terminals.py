@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kitty_reliability.implementations.processes import Finished, end_group, start_group
+from kitty_reliability.implementations.processes import Finished, Process, end_group, start_group
 from pytest_kitty.scenarios import inconclusive
 
 __all__ = ["run_in_terminals", "run_merged"]
@@ -65,7 +65,7 @@ def _read(terminal: int, into: bytearray) -> None:
         return  # Linux says so when nobody has the other end any more
 
 
-def _end(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+def _end(process: Process, seconds: float) -> int | None:
     """Return the exit status; None when it had to be killed after ``seconds``."""
     try:
         return process.wait(seconds)

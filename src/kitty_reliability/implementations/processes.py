@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Protocol
 
 __all__ = [
     "Finished",
+    "Process",
     "clean_environment",
     "end_group",
     "end_processes_with",
@@ -55,12 +56,37 @@ def clean_environment(added: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept | dict(added or {})
 
 
-def start_group(argv: Sequence[str], environment: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
+class Process(Protocol):
+    """What was started: as much of ``subprocess.Popen`` as is used of it here."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, when it was waited for."""
+        ...  # pragma: no cover
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status, negative when a signal ended it; subprocess.TimeoutExpired after ``timeout``."""
+        ...  # pragma: no cover
+
+
+def start_group(argv: Sequence[str], environment: Mapping[str, str], **options: Any) -> Process:
     """Start ``argv`` as the leader of a process group of its own, so that all of it can be ended.
+
+    A Python command of this package is forked from a process that has imported it, where the system can fork.
 
     Raises:
         OSError: it cannot be started.
     """
+    if argv[0] == sys.executable:
+        from . import forks
+
+        if (forked := forks.start(argv, environment, **options)) is not None:
+            return forked
     return subprocess.Popen(
         argv,
         env=dict(environment),
@@ -70,7 +96,7 @@ def start_group(argv: Sequence[str], environment: Mapping[str, str], **options: 
     )
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: Process) -> None:
     """Kill ``process`` and everything in its group, and reap it."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False, capture_output=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .base import ImplementationError
-from .processes import Finished, end_group, start_group
+from .processes import Finished, Process, end_group, start_group
 
 __all__ = ["Warm", "interpreter_of"]
 
@@ -70,7 +70,7 @@ class Warm:
         self._executable = executable
         argv = [*interpreter_of(executable), str(_SERVER)]
         self._rest = b""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         # Files, as each run has them: what asks at import where output goes is told the same.
         self._stdout, self._stderr = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         self._channel, theirs = socket.socketpair()
