@@ -94,12 +94,19 @@ class _Scene:
     def on(self, branch: str, files: Mapping[str, str]) -> None:
         """Commit ``files`` to a branch that is no lane's."""
         with self.at(branch) as checkout:
-            for name, text in files.items():
-                path = checkout.path / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(f"{text}\n".encode())
-            checkout.git("add", "--", *files)
-            checkout.git("commit", "--quiet", "--message", "Go on")
+            self._commit(checkout, files)
+
+    def _commit(self, checkout: Checkout, files: Mapping[str, str | None]) -> None:
+        """Commit files with a text; those without one go."""
+        for name, text in files.items():
+            path = checkout.path / name
+            if text is None:
+                path.unlink()
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"{text}\n".encode())
+        checkout.git("add", "--all", "--", *files)
+        checkout.git("commit", "--quiet", "--no-verify", "--message", "Go on")
 
     def move(self, branch: str) -> None:
         """Have a branch go on with something that is of no lane."""
@@ -107,15 +114,18 @@ class _Scene:
 
     def begin(self, lane_id: str) -> None:
         """Have a lane make its first commit: a file comes, another one is changed."""
-        lane = self.built.lane(lane_id)
-        lane.add(f"src/{lane_id}/{self._word(lane_id)}.txt", f"{self._word(lane_id)}\n")
-        lane.edit(f"src/{lane_id}/edited.txt", f"begin\n{self._word(lane_id)}\n").commit()
+        edited = f"begin\n{self._word(lane_id)}"
+        added = {f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id)}
+        self.made.clock.tick()
+        self._commit(self.built.lane(lane_id), {**added, f"src/{lane_id}/edited.txt": edited})
 
     def finish(self, lane_id: str) -> None:
         """Have it make its second one: a file comes, another one goes."""
-        lane = self.built.lane(lane_id)
-        lane.delete(f"src/{lane_id}/{self.words[lane_id][0]}.txt")
-        lane.add(f"src/{lane_id}/{self._word(lane_id)}.txt", f"{self._word(lane_id)}\n").commit()
+        gone = {f"src/{lane_id}/{self.words[lane_id][0]}.txt": None}
+        self.made.clock.tick()
+        self._commit(
+            self.built.lane(lane_id), {**gone, f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id)}
+        )
 
     def work(self) -> _Scene:
         """Have every lane do all of its work."""
@@ -183,9 +193,9 @@ class _Scene:
             "mission_branch": self.mission_branch,
             "lane_branch": lane.branch,
         }
+        known = self.made.git("for-each-ref", "--format=%(refname)").splitlines()
         for key, name in recorded.items():
             said = str(answer[key]).removeprefix("refs/heads/")
-            known = self.made.git("for-each-ref", "--format=%(refname)").splitlines()
             self.world.check(
                 f"refs/heads/{said}" in known, Finding.REF_UNRESOLVED, f"{key} is {said!r}, which is no branch"
             )
@@ -197,15 +207,16 @@ class _Scene:
         """Run a command, which changes nothing, and return what it printed."""
         __tracebackhide__ = True
         world = self.world
-        refs, tree = mark_repository(self.made.root), mark_tree(world.worlds.base)
+        git = (self.made.root / ".git").relative_to(world.worlds.base).as_posix()
+        refs, tree = mark_repository(self.made.root), mark_tree(world.worlds.base, ignore=[git])
         try:
             done = run_to_end(argv, git_environment(), cwd, world.implementation.deadline)
         except (OSError, ValueError) as error:
             world.fail(Finding.REF_UNRESOLVED, f"{argv} cannot be run in {cwd}: {error}")
-        git = (self.made.root / ".git").relative_to(world.worlds.base).as_posix()
         changed = tree.changes(ignore=[git])
         world.check(not changed, Finding.NAME_OBEYED, f"{argv} changed files: {changed[:3]}")
-        world.check(not refs.changes(), Finding.READ_CHANGED_STATE, f"{argv}: {refs.changes()[:3]}")
+        moved = refs.changes()
+        world.check(not moved, Finding.READ_CHANGED_STATE, f"{argv}: {moved[:3]}")
         said = done.stderr.decode("utf-8", "replace").strip()
         world.check(done.status == 0, Finding.REF_UNRESOLVED, f"{argv} ended with {done.status}: {said[:300]}")
         return done.stdout.decode("utf-8", "replace")

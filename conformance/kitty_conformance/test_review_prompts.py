@@ -6,9 +6,9 @@ import json
 import os
 import stat
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,9 @@ def _pair(worlds: Worlds, differ: str, kind: str = "review") -> list[Target]:
 def _apart(world: World, prompts: list[Made]) -> None:
     """Judge that no two prompts have one path, or one invocation."""
     __tracebackhide__ = True
-    for one, other in combinations(prompts, 2):
-        same = os.path.realpath(one.path) == os.path.realpath(other.path)
-        world.check(not same, Finding.PATH_SHARED, f"two prompts were told as written to {one.path}")
+    paths = Counter(os.path.realpath(prompt.path) for prompt in prompts)
+    shared = [path for path, count in paths.items() if count > 1]
+    world.check(not shared, Finding.PATH_SHARED, f"several prompts were told as written to {', '.join(shared[:3])}")
     names = [prompt.metadata.get("invocation_id") for prompt in prompts]
     twice = {str(name) for name in names if names.count(name) > 1}
     world.check(not twice, Finding.PATH_SHARED, f"several invocations are called {', '.join(twice)}")

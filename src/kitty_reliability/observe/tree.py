@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -26,8 +27,8 @@ class TreeMark:
             ignore: relative paths of files and folders to skip.
             directories: whether a folder that came or went counts, apart from what is in it.
         """
-        now = mark_tree(self.root).entries
         skipped = tuple(ignore)
+        now = mark_tree(self.root, ignore=skipped).entries
         said = []
         for path in sorted({*self.entries, *now}):
             if any(path == name or path.startswith(f"{name}/") for name in skipped):
@@ -44,16 +45,28 @@ class TreeMark:
         return said
 
 
-def mark_tree(root: Path) -> TreeMark:
+def mark_tree(root: Path, *, ignore: Iterable[str] = ()) -> TreeMark:
     """Remember every file, directory and link under ``root``: content, permissions, link targets.
 
-    Times are not part of it, and links are not followed.
+    Times are not part of it, and links are not followed. ``ignore``: relative paths of files and folders to leave out, to
+    be given to ``changes`` as well.
     """
     entries: dict[str, str] = {}
-    for directory, folders, files in os.walk(root):
-        for name in [*folders, *files]:
-            path = Path(directory, name)
-            entries[path.relative_to(root).as_posix()] = _describe(path)
+    skipped = frozenset(ignore)
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        found: list[tuple[os.DirEntry[str], bool]] = []
+        # What is not there, or must not be read, has nothing in it.
+        with contextlib.suppress(OSError), os.scandir(root / folder) as opened:
+            found = [(item, item.is_dir(follow_symlinks=False)) for item in opened]
+        for item, is_folder in found:
+            path = folder + item.name
+            if path in skipped:
+                continue
+            entries[path] = _describe(item)
+            if is_folder:
+                folders.append(f"{path}/")
     return TreeMark(root, entries)
 
 
@@ -69,13 +82,13 @@ def find_bytes(root: Path, needle: bytes, *, ignore: Iterable[Path] = ()) -> lis
     return sorted(found)
 
 
-def _describe(path: Path) -> str:
-    status = path.lstat()
+def _describe(item: os.DirEntry[str]) -> str:
+    status = item.stat(follow_symlinks=False)
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
-        return f"link to {path.readlink()}"
+        return f"link to {Path(item.path).readlink()}"
     if stat.S_ISDIR(status.st_mode):
         return f"directory {mode:o}"
     if stat.S_ISREG(status.st_mode):
-        return f"file {mode:o} {sha256(path.read_bytes()).hexdigest()}"
+        return f"file {mode:o} {sha256(Path(item.path).read_bytes()).hexdigest()}"
     return f"special {stat.S_IFMT(status.st_mode):o}"
