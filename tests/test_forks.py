@@ -65,6 +65,17 @@ def test_a_forked_command_says_and_ends_as_a_started_one(
     assert forked.stdout + forked.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_output_that_arrives_nowhere_has_the_status_of_a_started_one(cold: Callable[[], None]) -> None:
+    found = []
+    for way in (lambda: None, cold):
+        way()
+        with Path("/dev/full").open("wb") as full:
+            process = start_group([sys.executable, *REFERENCE, "--help"], clean_environment(), stdout=full)
+            found.append(process.wait(60))
+    assert found[0] == found[1] != 0
+
+
 def test_it_is_forked_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [
         (*REFERENCE, "state"),

@@ -8,6 +8,7 @@ exit status when it has ended. PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -21,6 +22,7 @@ import site
 import socket
 import sys
 import tempfile
+import threading
 from typing import Any, Final
 
 _SOME: Final = 1 << 12
@@ -150,8 +152,24 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     sys.argv = ["-m", *request["arguments"]]
 
 
+def _end(status: int) -> None:
+    """Do what an interpreter does at its end, but for taking down what was imported: that costs more than most runs."""
+    threading._shutdown()  # type: ignore[attr-defined] # it waits for threads
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status & 0xFF)
+    # What was printed arrives nowhere, and the interpreter has a status for that.
+
+
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as _channel:
         _channel.set_inheritable(False)
         _request = _Forks(_channel).serve()
-    runpy.run_module(_request["module"], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(_request["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as _leaving:
+        if isinstance(_leaving.code, int | None):
+            _end(_leaving.code or 0)
+        raise
