@@ -59,8 +59,10 @@ class _Scene:
         for lane_id in self.built.lane_checkouts:
             self.words[lane_id] = []
             files |= {f"src/{lane_id}/edited.txt": "begin", f"src/{lane_id}/{self._word(lane_id)}.txt": "removed"}
-        self.on(self.mission_branch, files)
-        start = self.tip(self.mission_branch)
+        self.made.begin()
+        planned = {name: f"{text}\n".encode() for name, text in files.items()}
+        start = self.made.grow(self.mission_branch, [self.made.change("Plan", planned)])
+        self.made.steps.flush()
         for lane in self.built.lane_checkouts.values():
             lane.git("reset", "--quiet", "--hard", start)
             lane.context = replace(lane.context, base_commit=start)
@@ -114,24 +116,40 @@ class _Scene:
 
     def begin(self, lane_id: str) -> None:
         """Have a lane make its first commit: a file comes, another one is changed."""
-        edited = f"begin\n{self._word(lane_id)}"
-        added = {f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id)}
         self.made.clock.tick()
-        self._commit(self.built.lane(lane_id), {**added, f"src/{lane_id}/edited.txt": edited})
+        self._commit(self.built.lane(lane_id), self._first(lane_id))
 
     def finish(self, lane_id: str) -> None:
         """Have it make its second one: a file comes, another one goes."""
-        gone = {f"src/{lane_id}/{self.words[lane_id][0]}.txt": None}
         self.made.clock.tick()
-        self._commit(
-            self.built.lane(lane_id), {**gone, f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id)}
-        )
+        self._commit(self.built.lane(lane_id), self._second(lane_id))
+
+    def _first(self, lane_id: str) -> dict[str, str | None]:
+        return {
+            f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id),
+            f"src/{lane_id}/edited.txt": f"begin\n{self._word(lane_id)}",
+        }
+
+    def _second(self, lane_id: str) -> dict[str, str | None]:
+        gone = f"src/{lane_id}/{self.words[lane_id][0]}.txt"
+        return {gone: None, f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id)}
 
     def work(self) -> _Scene:
-        """Have every lane do all of its work."""
-        for lane_id in self.built.lane_checkouts:
-            self.begin(lane_id)
-            self.finish(lane_id)
+        """Have every lane do all of its work; git is started once for the commits of all of them."""
+        stream = []
+        for lane_id, lane in self.built.lane_checkouts.items():
+            for number, files in enumerate((self._first(lane_id), self._second(lane_id))):
+                self.made.clock.tick()
+                seconds = int(self.made.clock.now.timestamp())
+                stream.append(
+                    f"commit refs/heads/{lane.branch}\ncommitter A <a@example.org> {seconds} +0000\n{_data('Go on')}"
+                )
+                stream += [f"from refs/heads/{lane.branch}^0\n"] * (number == 0)
+                for name, text in files.items():
+                    stream.append(f"D {name}\n" if text is None else f"M 100644 inline {name}\n{_data(text)}")
+        self.made.git("fast-import", "--quiet", stdin="".join(stream).encode())
+        for lane in self.built.lane_checkouts.values():
+            lane.git("reset", "--quiet", "--hard")
         return self
 
     def record(self, *, mission: str | None = None, lane: str | None = None, decoys: bool = False) -> None:
@@ -234,6 +252,11 @@ class _Scene:
             Finding.CHANGE_HIDDEN,
             f"{len(hidden)} of {len(self.words[lane_id])} changes of {lane_id} are not shown: {text[:300]!r}",
         )
+
+
+def _data(text: str) -> str:
+    """Return a text as ``git fast-import`` reads it, with an end of line."""
+    return f"data {len(text.encode()) + 1}\n{text}\n\n"
 
 
 def _scene(worlds: Worlds, packages: Any = None, lanes: Any = None, **options: Any) -> _Scene:
