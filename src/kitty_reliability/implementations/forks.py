@@ -157,6 +157,7 @@ def _server(key: _Key) -> socket.socket:
             # Not where modules might lie.
             cwd=os.path.abspath(os.sep),
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )
