@@ -117,20 +117,20 @@ class _Scene:
     def begin(self, lane_id: str) -> None:
         """Have a lane make its first commit: a file comes, another one is changed."""
         self.made.clock.tick()
-        self._commit(self.built.lane(lane_id), self._first(lane_id))
+        self._commit(self.built.lane(lane_id), self._opening(lane_id))
 
     def finish(self, lane_id: str) -> None:
         """Have it make its second one: a file comes, another one goes."""
         self.made.clock.tick()
-        self._commit(self.built.lane(lane_id), self._second(lane_id))
+        self._commit(self.built.lane(lane_id), self._closing(lane_id))
 
-    def _first(self, lane_id: str) -> dict[str, str | None]:
+    def _opening(self, lane_id: str) -> dict[str, str | None]:
         return {
             f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id),
             f"src/{lane_id}/edited.txt": f"begin\n{self._word(lane_id)}",
         }
 
-    def _second(self, lane_id: str) -> dict[str, str | None]:
+    def _closing(self, lane_id: str) -> dict[str, str | None]:
         gone = f"src/{lane_id}/{self.words[lane_id][0]}.txt"
         return {gone: None, f"src/{lane_id}/{self._word(lane_id)}.txt": self._word(lane_id)}
 
@@ -138,7 +138,7 @@ class _Scene:
         """Have every lane do all of its work; git is started once for the commits of all of them."""
         stream = []
         for lane_id, lane in self.built.lane_checkouts.items():
-            for number, files in enumerate((self._first(lane_id), self._second(lane_id))):
+            for number, files in enumerate((self._opening(lane_id), self._closing(lane_id))):
                 self.made.clock.tick()
                 seconds = int(self.made.clock.now.timestamp())
                 stream.append(
