@@ -169,7 +169,7 @@ def _end(key: _Key) -> None:
     """Let a process that imports end, as soon as the runs that it forked have ended."""
     process, channel = _servers.pop(key)
     channel.close()
-    _ending.append(process)
+    _ending[:] = [one for one in (*_ending, process) if one.poll() is None]
 
 
 @atexit.register
