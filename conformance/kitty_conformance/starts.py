@@ -92,7 +92,7 @@ def at_once(world: World, requests: Sequence[Request]) -> list[Outcome]:
 
 def lane_rows(world: World, mark: LogMark, work_package: str) -> list[dict[str, Any]]:
     """Return the transitions of ``work_package`` that the log gained, once earlier bytes are seen to be intact."""
-    rows = world.added(mark).rows
+    rows = world.gained(mark).rows
     return [row for row in rows if row.get("kind") is None and "to_lane" in row and row.get("wp_id") == work_package]
 
 

@@ -187,7 +187,7 @@ def test_a_batch_is_the_rows_it_reports(worlds: Worlds) -> None:
         Finding.NO_OP_CLAIMS_EVENT,
         f"WP02 was claimed already; reported: {no_op}",
     )
-    rows = [row for row in world.added(mark).rows if row.get("kind") is None and "to_lane" in row]
+    rows = [row for row in world.gained(mark).rows if row.get("kind") is None and "to_lane" in row]
     written = sorted((str(row.get("event_id")), row.get("wp_id"), row["to_lane"]) for row in rows)
     reported = sorted((str(one["event_id"]), one["work_package_id"], one["to_lane"]) for one in answers)
     missing = {event for event, *_ in reported} - {event for event, *_ in written}

@@ -404,7 +404,7 @@ def _moved(answer: Asked) -> bool:
 
 def _lane_rows(world: World, mark: LogMark) -> list[dict[str, Any]]:
     """Return the rows that moved a work package since ``mark``; a finding when a line is no row."""
-    return [row for row in world.added(mark).rows if row.get("kind") is None and "to_lane" in row]
+    return [row for row in world.gained(mark).rows if row.get("kind") is None and "to_lane" in row]
 
 
 def _rows_are_the_successes(world: World, mark: LogMark, answers: list[Asked]) -> list[dict[str, Any]]:

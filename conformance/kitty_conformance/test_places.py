@@ -82,7 +82,7 @@ def test_every_writer_writes_one_log(worlds: Worlds, operation: str) -> None:
         outcome = world.ask(Start(root=place, mission=slug, work_package="WP01", actor=world.actor))
     _others_untouched(world, copies)
     world.accepted(outcome, f"a {operation} in a lane worktree")
-    chosen = [row for row in world.added(mark).rows if row.get("wp_id") == "WP01" and row.get("to_lane")]
+    chosen = [row for row in world.gained(mark).rows if row.get("wp_id") == "WP01" and row.get("to_lane")]
     world.check(chosen, Finding.ACKED_ROW_MISSING, f"a {operation} was reported, and the canonical log gained nothing")
 
 

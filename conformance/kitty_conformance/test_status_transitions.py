@@ -62,7 +62,7 @@ def test_a_no_op_reports_no_event(worlds: Worlds, spelling: str) -> None:
     outcome = world.answered(world.transition("WP01", spelling, workspace_context="worktree:lane-a"))
     if outcome.ok:
         claims = outcome.value.get("changed") or outcome.value.get("event_id")
-        added = [row.get("event_id") for row in world.added(mark).rows]
+        added = [row.get("event_id") for row in world.gained(mark).rows]
         world.check(
             not claims,
             Finding.NO_OP_CLAIMS_EVENT,

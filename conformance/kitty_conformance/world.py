@@ -469,7 +469,7 @@ class World:
     def one_row(self, mark: LogMark, event_id: str, work_package: str, to: str) -> dict[str, Any]:
         """Judge that the log gained exactly the one lane transition that was reported."""
         __tracebackhide__ = True
-        added = self.added(mark)
+        added = self.gained(mark)
         lanes = [row for row in added.rows if row.get("kind") is None and "to_lane" in row]
         if not any(row.get("event_id") == event_id for row in lanes):
             self.fail(
@@ -493,7 +493,7 @@ class World:
         )
         return row
 
-    def added(self, mark: LogMark) -> Added:
+    def gained(self, mark: LogMark) -> Added:
         """Return what the log gained, once the earlier bytes are seen to be intact and nothing is glued."""
         __tracebackhide__ = True
         if not mark.kept:
