@@ -563,6 +563,40 @@ def test_work_packages_that_share_a_lane_share_its_diff(worlds: Worlds) -> None:
     scene.shows("WP02", "lane-b")
 
 
+@pytest.mark.kitty_clause("DIF-003")
+@pytest.mark.parametrize("needed", ["in a circle", "and is not there"])
+def test_a_lane_that_cannot_be_needed_hides_nothing(worlds: Worlds, needed: str) -> None:
+    """By the manifest lanes need each other in a circle, or one that is not there: refused, or the lane alone is shown."""
+    scene = _scene(worlds)
+    scene.work()
+    scene.shows()
+    manifest = read_lane_manifest(scene.built.paths.lanes)
+    assert manifest is not None
+    needs = {"lane-b": "lane-c", "lane-c": "lane-b"} if needed == "in a circle" else {"lane-b": "lane-gone"}
+    lanes = [
+        replace(lane, depends_on_lanes=[needs[lane.lane_id]]) if lane.lane_id in needs else lane
+        for lane in manifest.lanes
+    ]
+    scene.built.paths.lanes.write_bytes(replace(manifest, lanes=lanes).encode())
+    scene.world.commit()
+    outcome = scene.world.answered(scene.world.ask(scene.request("WP01")))
+    if outcome.ok:
+        scene.judge(outcome.value, "lane-a")
+
+
+@pytest.mark.kitty_clause("DIF-003")
+def test_a_work_package_in_no_lane_shows_the_changes_of_none(worlds: Worlds) -> None:
+    """The manifest has no lane for WP04: refused, or nothing that a lane did is shown as its changes."""
+    scene = _scene(worlds, {**_PACKAGES, "WP04": "for_review"})
+    scene.work()
+    scene.shows()
+    outcome = scene.world.answered(scene.world.ask(scene.request("WP04")))
+    if outcome.ok:
+        printed = "".join(scene._run(argv, outcome.value["cwd"]) for argv in outcome.value["commands"])
+        shown = [lane for lane in _LANES if any(word in printed for word in scene.words[lane])]
+        scene.world.check(not shown, Finding.FOREIGN_CHANGE_SHOWN, f"WP04 is in no lane; changes of {shown} are shown")
+
+
 # --- DIF-004
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from kitty_reliability.observe.tree import mark_tree
-from pytest_kitty.scenarios import Finding
+from pytest_kitty.scenarios import Finding, not_applicable
 
 from .guarded import Guarded, told_of
 from .world import Worlds
@@ -129,6 +130,22 @@ def test_a_cached_work_package_settles_nothing(worlds: Worlds, lanes: tuple[str,
         lane.lane.add(f"{folder}/a.py")
         lane.unproven(f"the context remembers {cached}")
         lane.clear()
+
+
+@pytest.mark.kitty_clause("OWN-002")
+def test_a_cached_list_of_work_packages_decides_nothing(worlds: Worlds) -> None:
+    """The context remembers that WP02 was of this lane; by the manifest it is of another one, and in progress there."""
+    lane = Guarded(worlds, beside=True)
+    if lane.world.profile.name != "contract-320":
+        not_applicable("released 3.2.x has no other list than that of the context")
+    lane.lane.add(f"{lane.second}/a.py")
+    lane.allowed("a file of WP04")
+    lane.lane.context = replace(lane.lane.context, lane_wp_ids=["WP01", "WP02"])
+    lane.lane.fresh_context()
+    lane.clear()
+    lane.lane.add("beside/a.py")
+    answer = lane.ask()
+    lane.world.check(answer["outcome"] != "allowed", Finding.UNSAFE_PASSED, f"judged as WP02: {dict(answer)}")
 
 
 # --- OWN-003

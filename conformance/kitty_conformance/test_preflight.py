@@ -260,6 +260,21 @@ def test_the_branch_holds_the_mission_and_nothing_else(worlds: Worlds, where: st
 
 
 @pytest.mark.kitty_clause("MSP-004")
+def test_the_latest_of_two_lanes_counts(worlds: Worlds) -> None:
+    """One lane began with a file of the other and changed it again, the other went on elsewhere: that is no conflict."""
+    made = _begin(worlds, lanes={"lane-a": ["WP01"], "lane-b": ["WP02"]}, lane_commits=0)
+    expected: dict[str, Any] = {**_work(made), **_lane_work(made)}
+    first, second = (made.world.mission.lane(name) for name in ("lane-a", "lane-b"))  # type: ignore[attr-defined]
+    second.git("reset", "--quiet", "--hard", first.head)
+    second.edit("src/wp01/in-the-lane.py", "again\n").commit()
+    first.add("src/wp01/elsewhere.py", "lane\n").commit()
+    expected["src/wp01/in-the-lane.py"] = made.files(second.head)["src/wp01/in-the-lane.py"]
+    expected["src/wp01/elsewhere.py"] = made.files(first.head)["src/wp01/elsewhere.py"]
+    made.remote_commit({"src/remote.txt": b"remote\n"})
+    made.holds(made.made_by(made.answer(publish=True)), expected)
+
+
+@pytest.mark.kitty_clause("MSP-004")
 def test_its_name_is_one_and_valid(worlds: Worlds) -> None:
     """Asked twice, and in a copy of the repository: one name, which git takes and in which the mission is recognised."""
     made = scene(worlds, place={"branch": "release/2.x"})
@@ -281,15 +296,26 @@ def test_its_name_is_one_and_valid(worlds: Worlds) -> None:
     made.world.check(made.slug in name, Finding.NAME_VARIES, f"{name} does not name the mission {made.slug}")
 
 
+#: The mission made a directory of its name, so that both cannot be there.
+_IN_THE_WAY: Final = "that has to be a directory"
+
+
 @pytest.mark.kitty_clause("MSP-004")
 @pytest.mark.parametrize(
     "where",
-    ["of the mission's directory", "that a work package owns", "that the remote removed", "that the mission removed"],
+    [
+        "of the mission's directory",
+        "that a work package owns",
+        "that the remote removed",
+        "that the mission removed",
+        _IN_THE_WAY,
+    ],
 )
 def test_a_file_that_the_remote_changed_too_stops_it(worlds: Worlds, where: str) -> None:
     """Neither side is thrown away: the commands fail, or there are none, and the file is named (#2709, #3942)."""
     made = _begin(worlds)
-    path = f"{made.directory}/plan.md" if "directory" in where else "src/wp01/old.py"
+    places = {"of the mission's directory": f"{made.directory}/plan.md", _IN_THE_WAY: "src/wp01/late.py"}
+    path = places.get(where, "src/wp01/old.py")
     if where == "that the remote removed":
         begun = made.git("rev-parse", "HEAD")
         (made.made.root / path).unlink()
@@ -298,7 +324,8 @@ def test_a_file_that_the_remote_changed_too_stops_it(worlds: Worlds, where: str)
         made.git("reset", "--quiet", "--hard", begun)
     else:
         made.remote_commit({path: b"the remote's\n"})
-    made.made.commit("Go on", files={path: "the mission's\n", "src/wp01/more.py": "more\n"})
+    ours = f"{path}/in-it.py" if where == _IN_THE_WAY else path
+    made.made.commit("Go on", files={ours: "the mission's\n", "src/wp01/more.py": "more\n"})
     if where == "that the mission removed":
         (made.made.root / path).unlink()
         made.made.commit("Remove")

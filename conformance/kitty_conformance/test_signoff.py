@@ -238,6 +238,38 @@ def test_the_highest_number_is_the_latest(worlds: Worlds) -> None:
 
 
 @pytest.mark.kitty_clause("RAC-003")
+def test_the_highest_number_of_two_directories_is_the_latest(worlds: Worlds) -> None:
+    """The task file got another name, and the reviews before that lie in the directory of the old one."""
+    verdicts = {"WP01": ("rejected", "approved"), "WP02": ("approved", "rejected")}
+    gate = _Gate(worlds, dict.fromkeys(verdicts, "in_review"))
+    for name in verdicts:
+        gate.wp(name).approve()
+    gate.blocks(what="both were approved")
+    latest = {}
+    for name, (older, newer) in verdicts.items():
+        there = gate.wp(name).directory
+        gate.wp(name).reject(force=True, artifact=False).rework()
+        for number, verdict in ((9, older), (10, newer)):
+            write_review(gate.world.mission, name, number=number, verdict=verdict)
+        # The events of either say what the highest number says, so that every profile has to come to the same.
+        if newer == "approved":
+            gate.wp(name).approve(artifact=False)
+        else:
+            gate.reject(name, artifact=False)
+        # Of one the first directory by name has it, of the other the second.
+        latest[name] = there.with_name(f"{name}-{'aaa' if newer == 'approved' else 'zzz'}") / "review-cycle-10.md"
+        latest[name].parent.mkdir()
+        (there / latest[name].name).rename(latest[name])
+    answer = gate.blocks("WP02", what="artifact 10 rejects WP02, and approves WP01")
+    for name, path in latest.items():
+        shown = _standing(answer, name).get("artifact_path")
+        same = gate.is_shown(shown, path) or (shown is None and not gate.by_artifact)
+        gate.world.check(
+            same, Finding.WRONG_COPY, f"the latest of {name} is {path.parent.name}/{path.name}, not {shown}"
+        )
+
+
+@pytest.mark.kitty_clause("RAC-003")
 def test_only_a_number_makes_an_artifact(worlds: Worlds) -> None:
     """Drafts, copies of an editor, feedback and decisions lie beside the artifacts, and say that all is well."""
     gate = _Gate(worlds, {"WP01": "in_review", "WP02": "in_review"})

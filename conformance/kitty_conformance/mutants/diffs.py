@@ -171,6 +171,24 @@ class _ByTheRecordAlone(Diffs):
         return refs.base_commit or super().start(refs)
 
 
+class _FollowsTheNeedy(Diffs):
+    """Walks over the lanes that one needs as if nobody had ever planned a circle."""
+
+    def recorded(self, manifest: LaneManifest, lane_id: str, context: WorkspaceContext | None) -> Refs:
+        by_id = {lane.lane_id: lane for lane in manifest.lanes}
+
+        def needed(one: str) -> list[str]:
+            return [name for other in by_id[one].depends_on_lanes for name in (other, *needed(other))]
+
+        branches = [self.branch_of(manifest.mission_branch, one, self.context(one)) for one in needed(lane_id)]
+        return super().recorded(manifest, lane_id, context)._replace(dependencies=branches)
+
+
+class _AnyLane(Diffs):
+    def lane_in(self, manifest: LaneManifest) -> str | None:
+        return super().lane_in(manifest) or manifest.lanes[0].lane_id
+
+
 class _WithoutEveryOtherLane(Diffs):
     def commands(self, refs: Refs) -> list[list[str]]:
         manifest, lane_id = self.lane()
@@ -301,6 +319,10 @@ MUTANTS: list[type[Mutant]] = [
            "What a lane took over from one that it needs counts as its own.", _IgnoresWhatIsNeeded),
     _diffs("diff-needs-conventional-lanes", "DIF-003", "test_the_lane_is_shown_and_nothing_else", _TOO_MUCH,
            "The lanes that one needs are looked for by their conventional names.", _NeedsConventionalLanes),
+    _diffs("diff-follows-the-needy", "DIF-003", "test_a_lane_that_cannot_be_needed_hides_nothing", "crash",
+           "The lanes that one needs are followed without looking who was there already.", _FollowsTheNeedy),
+    _diffs("diff-of-any-lane", "DIF-003", "test_a_work_package_in_no_lane_shows_the_changes_of_none", _TOO_MUCH,
+           "A work package that is in no lane is taken to be in the first one.", _AnyLane),
     _diffs("diff-without-the-coordination", "DIF-003", "test_a_coordinated_mission_has_the_same_diffs", _TOO_MUCH,
            "A coordinated mission's lanes are compared with the target.", _WithoutTheCoordination),
     _diffs("diff-falls-back-to-the-last-commit", "DIF-004", "test_a_missing_base_is_refused_by_name",

@@ -47,6 +47,11 @@ class _TheWholeMission(Ownership):
         return sorted(self.lanes(context))
 
 
+class _TheRememberedLane(Ownership):
+    def packages(self, context: WorkspaceContext, paths: MissionPaths) -> Sequence[str]:  # noqa: ARG002
+        return context.lane_wp_ids
+
+
 class _AnyContext(Ownership):
     def contexts(self) -> list[WorkspaceContext]:
         return super().contexts()[:1]
@@ -510,6 +515,8 @@ MUTANTS: list[type[Mutant]] = [
             "A context that remembers another work package is passed over in silence.", _SaysNothingOfStale),
     _mutant("cached-settles", "OWN-002", _SETTLES, _PASSED,
             "When none is active, or two are, the work package that the context remembers is taken.", _CachedSettles),
+    _mutant("remembered-lane", "OWN-002", "test_a_cached_list_of_work_packages_decides_nothing", _PASSED,
+            "Which work packages share the lane is what the context remembers.", _TheRememberedLane),
     _mutant("first-of-two", "OWN-003", _UNPROVEN, _PASSED,
             "Of two active work packages the first one wins.", _FirstOfTwo),
     _mutant("last-that-began", "OWN-003", _UNPROVEN, _PASSED,

@@ -439,6 +439,16 @@ class _TakesTheirs(Focused):
         return {path: entry for path, (base, entry) in found.items() if path not in self.changes(base, tip)}
 
 
+class _PushesAside(Focused):
+    def read_back(self, tip: str, commit: str, plan: Mapping[str, Entry]) -> None:
+        pass
+
+
+class _TwoAreAConflict(Focused):
+    def is_older(self, path: str, commit: str, other: str) -> bool:
+        return False
+
+
 class _StopsInSilence(Focused):
     def conflict(self, problem: str, files: list[str], advice: str) -> DiagnosticError:
         return super().conflict("something is in the way", [], advice)
@@ -592,6 +602,11 @@ MUTANTS: list[type[Mutant]] = [
                "A file goes that the remote changed.", focused=_Forgets),
     _preflight("focused-brings-back-what-went", "MSP-004", _CONFLICT, "illegal-accepted",
                "A file that the remote removed comes back.", focused=_ForgetsTheirs),
+    _preflight("focused-pushes-a-file-aside", "MSP-004", _CONFLICT, "illegal-accepted",
+               "A directory of the mission takes the place of a file that the remote added.", focused=_PushesAside),
+    _preflight("focused-two-lanes-conflict", "MSP-004", "test_the_latest_of_two_lanes_counts", "advice-fails",
+               "A file that two lanes have differently is a conflict, though one began with the other's.",
+               focused=_TwoAreAConflict),
     _preflight("focused-stops-in-silence", "MSP-004", _CONFLICT, "wrong-diagnostic",
                "It stops and does not say at which file.", focused=_StopsInSilence),
     _preflight("focused-overwrites", "MSP-004", "test_a_branch_of_its_name_is_not_overwritten", "overwritten",

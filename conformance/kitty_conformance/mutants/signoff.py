@@ -92,6 +92,12 @@ class _ByCount(Signing):
         return found.get(len(found))
 
 
+class _FirstDirectory(Signing):
+    def latest(self, work_package: str) -> list[Path]:
+        own = [path for path in self._beside if self.is_of(path.name, work_package)]
+        return [latest for path in own if (latest := self.latest_in(path)) is not None][:1]
+
+
 class _AnyName(Signing):
     def latest_in(self, directory: Path) -> Path | None:
         return max(directory.glob("review-cycle-*"), default=None, key=lambda path: (len(path.name), path.name))
@@ -321,6 +327,8 @@ MUTANTS: list[type[Mutant]] = [
            "Artifacts are put in order by their names, in which 9 comes after 10.", _ByName),
     _signs("signoff-by-count", "RAC-003", _HIGHEST, _PASSED,
            "The latest artifact is the one whose number is how many there are; gaps hide it.", _ByCount),
+    _signs("signoff-of-the-first-directory", "RAC-003", "test_the_highest_number_of_two_directories_is_the_latest",
+           _PASSED, "Of two directories of a work package the first by name is looked at.", _FirstDirectory),
     _signs("signoff-of-any-name", "RAC-003", "test_only_a_number_makes_an_artifact", _BLOCKED,
            "A draft or an editor's copy beside the artifacts counts as one.", _AnyName),
     _signs("signoff-by-the-event", "RAC-004", _SOURCES, _PASSED,
