@@ -90,9 +90,40 @@ def test_who_goes_wrong_late_is_the_reference_until_then(kind: str, tmp_path: Pa
     assert built.log.path.read_bytes() == before
 
 
-def test_an_unknown_mistake_is_named() -> None:
+def test_who_goes_wrong_in_a_later_world_leaves_the_earlier_ones_alone(tmp_path: Path) -> None:
+    from kitty_reliability.build.mission import mission
+
+    program = create("refuse@2.1")()
+    for number, well in ((1, True), (2, False), (3, False)):
+        root = tmp_path / f"world-{number}"
+        root.mkdir()
+        built = mission(root, {"WP01": "claimed"})
+        assert program.answer(State(root=str(root), mission=built.slug)).ok is well
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "printed"),
+    [("end", 1, "{"), ("wrap", 0, "[{"), ("chatter", 0, "\x1b[33mHint"), ("trace", 0, "{")],
+)
+def test_a_command_that_goes_wrong_is_the_reference_otherwise(
+    kind: str, status: int, printed: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from kitty_reliability.build.mission import mission
+
+    built = mission(tmp_path, {"WP01": "claimed"})
+    program = create(f"{kind}@1")()
+    assert isinstance(program, late.Late)
+    assert program.run(["state", f"--root={tmp_path}", f"--mission={built.slug}", "--format=json"]) == status
+    out, err = capfd.readouterr()
+    assert out.startswith(printed)
+    assert '"WP01": "claimed"' in out
+    assert ("Traceback" in err) is (kind == "trace")
+
+
+@pytest.mark.parametrize("name", ["forget@1", "refuse@x.1", "refuse@1."])
+def test_an_unknown_mistake_is_named(name: str) -> None:
     with pytest.raises(LookupError, match="known, each with @N behind it: refuse, "):
-        create("forget@1")
+        create(name)
     assert "refuse@1" not in mutants()
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from .assertions import assertions
 from .bench import Judged
 from .catalogue import scenarios
+from .mutants.late import OF_COMMANDS, SPOILERS
 
 __all__ = ["SEARCHED", "Caught", "late", "read", "to_run"]
 
@@ -24,7 +25,8 @@ _Record = Mapping[str, str | None]
 #: Who is tried by an assertion that nobody is known for: those who fail soon and cheaply first.
 SEARCHED: Final = (
     *(f"null:{name}" for name in ("refuse", "accept", "amnesiac")),
-    *(f"mutant:{kind}@{number}" for number in range(1, 7) for kind in ("meddle", "lose", "bare", "refuse", "accept")),
+    *(f"mutant:{kind}@1" for kind in OF_COMMANDS),
+    *(f"mutant:{kind}@{number}" for number in range(1, 9) for kind in ("refuse", "accept", *SPOILERS)),
 )
 
 #: Where several act at once or somebody is killed: which assertion is the first to fail differs from run to run.
@@ -71,7 +73,9 @@ class Caught:
         self._run |= {spec, *(f"{spec} {name}" for name in also)}
         for seen in judged.scenarios:
             name = seen.scenario.partition("[")[0]
-            if not _by_chance(name) and (name != own or seen.finding == finding):
+            # Who knows nothing or goes wrong by number does so whatever the others do.
+            certain = "@" in spec or spec.startswith("null:") or not _by_chance(name)
+            if certain and (name != own or seen.finding == finding):
                 self._by.setdefault(spec if name == own else f"{spec} {name}", set()).update(seen.caught)
 
     def missed(self) -> list[str]:

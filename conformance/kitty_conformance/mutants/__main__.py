@@ -7,6 +7,8 @@ import sys
 from kitty_reliability.reference.commands import main
 
 from . import create
+from .late import Late
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[2:], create(sys.argv[1])()))
+    made = create(sys.argv[1])()
+    raise SystemExit(made.run(sys.argv[2:]) if isinstance(made, Late) else main(sys.argv[2:], made))
