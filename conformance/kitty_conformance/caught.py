@@ -16,7 +16,7 @@ from typing import Final
 from .assertions import assertions
 from .bench import Judged
 from .catalogue import scenarios
-from .mutants.late import OF_COMMANDS, SPOILERS
+from .mutants.late import OF_COMMANDS, REFUSERS, SPOILERS
 
 __all__ = ["SEARCHED", "Caught", "late", "read", "to_run"]
 
@@ -26,7 +26,7 @@ _Record = Mapping[str, str | None]
 SEARCHED: Final = (
     *(f"null:{name}" for name in ("refuse", "accept", "amnesiac")),
     *(f"mutant:{kind}@1" for kind in OF_COMMANDS),
-    *(f"mutant:{kind}@{number}" for number in range(1, 9) for kind in ("refuse", "accept", *SPOILERS)),
+    *(f"mutant:{kind}@{number}" for number in range(1, 9) for kind in ("refuse", "accept", *SPOILERS, *REFUSERS)),
 )
 
 #: Where several act at once or somebody is killed: which assertion is the first to fail differs from run to run.

@@ -413,7 +413,7 @@ def test_work_that_goes_back_says_how(worlds: Worlds, source: str, target: str, 
             keys["review_result"] = review
     mark = world.mark()
     answer = world.moved(mark, world.transition("WP01", target, **keys), "WP01", target)
-    row = world.one_row(mark, str(answer["event_id"]), "WP01", target)
+    row = world.row(answer["event_id"])
     said = {key: row.get(key) for key in ("force", "reason", "review_ref")}
     asked = {"force": forced, "reason": keys["reason"], "review_ref": keys.get("review_ref")}
     world.check(said == asked, Finding.WRONG_ROW, f"{source} -> {target}: asked {asked}, written {said}")

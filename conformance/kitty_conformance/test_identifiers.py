@@ -298,7 +298,7 @@ def test_a_control_character_stays_data(worlds: Worlds, what: str) -> None:
         world.moved(mark, world.transition("WP01", "blocked", reason="plain"), "WP01", "blocked")
         return
     answer = world.moved(mark, outcome, "WP01", "blocked")
-    row = world.one_row(mark, str(answer["event_id"]), "WP01", "blocked")
+    row = world.row(answer["event_id"])
     for key, asked in (("reason", text), ("actor", f"me {text}")):
         world.check(row.get(key) == asked, Finding.WRONG_ROW, f"{key} is {row.get(key)!r}, asked was {asked!r}")
 

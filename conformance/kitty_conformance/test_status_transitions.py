@@ -304,7 +304,7 @@ def test_a_legal_edge_is_written(worlds: Worlds, edge: VectorEdge) -> None:
     mark = world.mark()
     outcome = world.transition("WP01", edge.target, **satisfied(world, edge))
     answer = world.moved(mark, outcome, "WP01", edge.target)
-    row = world.one_row(mark, str(answer["event_id"]), "WP01", edge.target)
+    row = world.row(answer["event_id"])
     world.check(row.get("force") is False, Finding.WRONG_ROW, f"an unforced transition is written with force {row}")
 
 

@@ -207,6 +207,10 @@ class World:
         """Return the rows that are on disk now."""
         return rows_from_bytes(self.log.read_bytes()) if self.log.is_file() else []
 
+    def row(self, event_id: str) -> dict[str, Any]:
+        """Return the row with an event id that is known to be in the log."""
+        return next(row for row in self.rows() if row.get("event_id") == event_id)
+
     def lane(self, work_package: str) -> str | None:
         """Return the lane that the bytes on disk add up to."""
         return self.lanes_on_disk().get(work_package)

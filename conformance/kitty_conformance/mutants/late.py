@@ -20,14 +20,14 @@ from typing import Any, Final
 from kitty_conformance.nulls import NULLS
 from kitty_reliability.formats.diagnostics import DiagnosticError
 from kitty_reliability.formats.mission import MissionPaths
-from kitty_reliability.implementations.protocol import Outcome, Request
+from kitty_reliability.implementations.protocol import Outcome, OutcomeKind, Request
 from kitty_reliability.reference.adapter import Reference
 from kitty_reliability.reference.commands import main
 
 #: How a world of a scenario is called, in the order in which they are built.
 _WORLD: Final = re.compile(r"[\\/]world-(\d+)\b")
 
-__all__ = ["KINDS", "OF_COMMANDS", "SPOILERS", "Late", "create"]
+__all__ = ["KINDS", "OF_COMMANDS", "REFUSERS", "SPOILERS", "Late", "create"]
 
 
 class Late(Reference):
@@ -39,8 +39,8 @@ class Late(Reference):
         self.command = ("-m", "kitty_conformance.mutants", self.name)
         self._world = world
         self._number = number
-        self._null = NULLS[kind]() if kind in NULLS else None
-        self._spoil = SPOILERS.get(kind)
+        self._null = NULLS["refuse" if kind in REFUSERS else kind]() if kind in (*NULLS, *REFUSERS) else None
+        self._spoil = {**SPOILERS, **REFUSERS}.get(kind)
         self._asked: Counter[str] = Counter()
 
     def run(self, argv: Sequence[str]) -> int:
@@ -65,9 +65,7 @@ class Late(Reference):
         self._asked[root] += 1
         if self._asked[root] < self._number or self._is_early(root):
             return super().answer(request)
-        if self._null is not None:
-            return self._null.answer(request)
-        outcome = super().answer(request)
+        outcome = super().answer(request) if self._null is None else self._null.answer(request)
         return self._spoil(self, request, outcome) if self._spoil is not None else outcome
 
     def _is_early(self, text: str) -> bool:
@@ -85,6 +83,12 @@ class Late(Reference):
 def _bare(late: Late, request: Any, outcome: Outcome) -> Outcome:  # noqa: ARG001 - one signature
     """Decline with a sentence that names nothing."""
     return Outcome(outcome.kind, {"message": "no"}) if outcome.declined else outcome
+
+
+def _doubt(late: Late, request: Any, outcome: Outcome) -> Outcome:
+    """Lose the first row of the log, and do not know what became of it."""
+    _lose(late, request, outcome)
+    return Outcome(OutcomeKind.UNKNOWN, {"message": "it may have happened"})
 
 
 def _meddle(late: Late, request: Any, outcome: Outcome) -> Outcome:
@@ -214,9 +218,11 @@ SPOILERS: Final = {
     "misread": _misread, "turn": _turn, "empty": _empty, "skew": _skew, "break": _break,
     "thin": _thin, "astray": _astray, "nowhere": _nowhere, "twist": _twist, "swap": _swap,
 }  # fmt: skip
+#: Refuse everything, and that is not all.
+REFUSERS: Final = {"sulk": _meddle, "smash": _lose, "mumble": _bare, "doubt": _doubt}
 #: Commands that end with 0 where they have to fail and the other way round, say more, or print a list of their one value.
 OF_COMMANDS: Final = ("end", "chatter", "trace", "wrap")
-KINDS: Final = (*NULLS, *SPOILERS, *OF_COMMANDS)
+KINDS: Final = (*NULLS, *SPOILERS, *REFUSERS, *OF_COMMANDS)
 
 
 def create(name: str) -> Callable[[], Reference]:
