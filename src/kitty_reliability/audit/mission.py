@@ -223,11 +223,9 @@ class AuditedMission:
         # By pieces: of a log that is nothing but refused lines, each would cost more than it is long.
         while start < len(data) and len(refused) <= _MOST_REFUSED:
             end = data.find(b"\n", start + _PIECE) + 1 or len(data)
-            found, left_out = recover_rows(data[start:end], CONTRACT_320)
-            for row in found:
-                row.line += before
+            found, left_out = recover_rows(data[start:end], CONTRACT_320, first_line=before + 1)
             rows += found
-            refused += [Diagnostic(one.code, {**one.fields, "line": one.fields["line"] + before}) for one in left_out]
+            refused += left_out
             before += data.count(b"\n", start, end)
             start = end
         self.seen_lines = None if start == len(data) else before

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from . import released_rows, row_shapes
 from .diagnostics import Diagnostic, DiagnosticError, diagnostic
-from .plain_rows import plain_row
+from .plain_rows import LONGEST_PORTION, plain_rows
 from .profiles import CONTRACT_320, Profile
 from .rows import AnnotationRow, DecisionRow, LaneRow, LifecycleRow, RetrospectiveRow, Row
 from .strict_json import MAX_DEPTH, RepeatedKeyError, TooDeepError, parse
@@ -71,23 +71,31 @@ def read_rows(data: bytes, profile: Profile = CONTRACT_320, *, first_line: int =
     if not profile.strict_rows:
         return released_rows.read(data, first_line=first_line)
     rows: list[Row] = []
-    add = rows.append
-    for number, line, ended in _lines(data, first_line):
-        row = plain_row(line, number) or (_read_line(line, number, ended=ended) if line else None)
-        if row is not None:
-            add(row)
+    number = first_line
+    for portion in _portions(data):
+        lines = portion.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        found: list[Row | None] = [*plain_rows(portion, lines, number)]
+        for index, row in enumerate(found):
+            if row is None and lines[index]:
+                found[index] = _read_line(lines[index], number + index, ended=portion.endswith(b"\n"))
+        rows += filter(None, found)
+        number += len(lines)
     return rows
 
 
-def recover_rows(data: bytes, profile: Profile = CONTRACT_320) -> tuple[list[Row], list[Diagnostic]]:
-    """Read what can be read of a damaged log.
+def recover_rows(
+    data: bytes, profile: Profile = CONTRACT_320, *, first_line: int = 1
+) -> tuple[list[Row], list[Diagnostic]]:
+    """Read what can be read of a damaged log; the arguments are those of ``read_rows``.
 
     Returns:
         The rows in file order, and a diagnostic for each line that was left out, with its ``line``.
     """
     rows: list[Row] = []
     left_out: list[Diagnostic] = []
-    for number, line, ended in _lines(data, 1):
+    for number, line, ended in _lines(data, first_line):
         if not line:
             continue
         try:
@@ -116,6 +124,15 @@ def torn_tail(data: bytes) -> bytes:
         return b""  # whole, and wrong in another way
     except ValueError:
         return tail
+
+
+def _portions(data: bytes) -> Iterator[bytes]:
+    """Yield whole lines together, as many as are read in one go; a line that is longer comes alone."""
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + LONGEST_PORTION) + 1 or data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 def _lines(data: bytes, first_line: int) -> Iterator[tuple[int, bytes, bool]]:

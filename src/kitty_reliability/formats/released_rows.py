@@ -14,7 +14,7 @@ from .diagnostics import diagnostic
 from .identifiers import is_ulid
 from .lanes import Lane
 from .row_shapes import ACTOR_KEYS
-from .rows import AnnotationRow, LaneRow, Row, kind_of
+from .rows import AnnotationRow, LaneRow, ParsedAnnotationRow, ParsedLaneRow, Row, kind_of
 
 __all__ = ["read"]
 
@@ -75,7 +75,7 @@ def _lane(data: dict[str, Any], line: int) -> LaneRow:
     policy = data.get("policy_metadata")
     if policy is not None and not isinstance(policy, dict) and row["to_lane"] == Lane.CLAIMED:
         raise TypeError("policy_metadata is not an object")
-    return LaneRow(row, line, data["at"])
+    return ParsedLaneRow(row, line, data["at"])
 
 
 def _annotation(data: dict[str, Any], line: int) -> AnnotationRow:
@@ -89,7 +89,7 @@ def _annotation(data: dict[str, Any], line: int) -> AnnotationRow:
     if not isinstance(delta, dict):
         raise TypeError("delta is not an object")
     row["delta"] = _delta(delta)
-    return AnnotationRow(row, line, data["at"])
+    return ParsedAnnotationRow(row, line, data["at"])
 
 
 def _delta(delta: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .diagnostics import DiagnosticError, diagnostic
 from .identifiers import is_safe_segment, is_ulid
 from .instants import instant
 from .lanes import Lane
-from .rows import AnnotationRow, LaneRow, Row, kind_of
+from .rows import AnnotationRow, LaneRow, ParsedAnnotationRow, ParsedLaneRow, Row, kind_of
 
 __all__ = ["ACTOR_KEYS", "RUNTIME_TEXTS", "checked"]
 
@@ -104,7 +104,7 @@ def _lane(data: dict[str, Any], line: int) -> LaneRow:
     policy = get("policy_metadata")
     if policy is not None and policy.__class__ is not dict:
         raise _invalid(line, "policy_metadata", "is not an object")
-    return LaneRow(data, line, _moment(at, line))
+    return ParsedLaneRow(data, line, _moment(at, line))
 
 
 def _annotation(data: dict[str, Any], line: int) -> AnnotationRow:
@@ -121,7 +121,7 @@ def _annotation(data: dict[str, Any], line: int) -> AnnotationRow:
     if delta.__class__ is not dict:
         raise _invalid(line, "delta", "is not an object")
     _check_delta(delta, line)
-    return AnnotationRow(data, line, _moment(data["at"], line))
+    return ParsedAnnotationRow(data, line, _moment(data["at"], line))
 
 
 def _check_delta(delta: dict[str, Any], line: int) -> None:

@@ -1,4 +1,7 @@
-"""The five kinds of row, as thin views of the parsed object (interop: section 2.2)."""
+"""The five kinds of row (interop: section 2.2): what can be asked of each, and thin views of the parsed object.
+
+Two kinds are many in a log, and short ways to read them have views of their own (``plain_rows``).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ __all__ = [
     "DecisionRow",
     "LaneRow",
     "LifecycleRow",
+    "MissionRow",
     "PackageRow",
+    "ParsedAnnotationRow",
+    "ParsedLaneRow",
     "RetrospectiveRow",
     "Row",
     "kind_of",
@@ -19,12 +25,10 @@ __all__ = [
 class Row:
     """A row of a log: ``data`` is its object with every key it had, ``line`` its number, from 1."""
 
-    __slots__ = ("data", "line")
+    __slots__ = ()
     kind: ClassVar[str]
-
-    def __init__(self, data: dict[str, Any], line: int) -> None:
-        self.data = data
-        self.line = line
+    data: Any
+    line: int
 
     def __eq__(self, other: object) -> bool:
         """Two rows are equal when they say the same; where they stand does not matter."""
@@ -33,7 +37,7 @@ class Row:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} line {self.line}: {self.data!r}>"
+        return f"<{self.kind.capitalize()}Row line {self.line}: {self.data!r}>"
 
     @property
     def event_id(self) -> Any:
@@ -49,12 +53,13 @@ class Row:
 class PackageRow(Row):
     """A row about one work package. ``when`` orders it: an instant in nanoseconds, or the timestamp's text."""
 
-    __slots__ = ("when",)
+    __slots__ = ()
+    when: Any
 
-    def __init__(self, data: dict[str, Any], line: int, when: Any) -> None:
-        self.data = data
-        self.line = line
-        self.when = when
+    @property
+    def actor(self) -> Any:
+        """Who did it: a text, or an object of role, profile, tool and model."""
+        return self.data["actor"]
 
     @property
     def wp_id(self) -> Any:
@@ -89,6 +94,16 @@ class LaneRow(PackageRow):
         return self.data.get("mission_id")
 
     @property
+    def mission_slug(self) -> Any:
+        """The slug of the mission that the row names, by either key; None or empty when it names none."""
+        return self.data.get("mission_slug") or self.data.get("feature_slug")
+
+    @property
+    def review_ref(self) -> Any:
+        """What the row is justified by, or None."""
+        return self.data.get("review_ref")
+
+    @property
     def policy_metadata(self) -> Any:
         """What the writer noted of the process that works, or None."""
         return self.data.get("policy_metadata")
@@ -106,27 +121,53 @@ class AnnotationRow(PackageRow):
     kind = "annotation"
 
     @property
-    def delta(self) -> dict[str, Any]:
+    def delta(self) -> Any:
         """The slots that change."""
-        delta: dict[str, Any] = self.data["delta"]
-        return delta
+        return self.data["delta"]
 
 
-class LifecycleRow(Row):
+class ParsedLaneRow(LaneRow):
+    """A lane transition as a view of its parsed object."""
+
+    __slots__ = ("data", "line", "when")
+
+    def __init__(self, data: dict[str, Any], line: int, when: Any) -> None:
+        self.data, self.line, self.when = data, line, when
+
+
+class ParsedAnnotationRow(AnnotationRow):
+    """An annotation as a view of its parsed object."""
+
+    __slots__ = ("data", "line", "when")
+
+    def __init__(self, data: dict[str, Any], line: int, when: Any) -> None:
+        self.data, self.line, self.when = data, line, when
+
+
+class MissionRow(Row):
+    """A row about the mission as a whole."""
+
+    __slots__ = ("data", "line")
+
+    def __init__(self, data: dict[str, Any], line: int) -> None:
+        self.data, self.line = data, line
+
+
+class LifecycleRow(MissionRow):
     """Something that happened to the mission as a whole, or any other row with an ``event_type``."""
 
     __slots__ = ()
     kind = "lifecycle"
 
 
-class DecisionRow(Row):
+class DecisionRow(MissionRow):
     """A decision point that was opened, widened, discussed, resolved or overridden."""
 
     __slots__ = ()
     kind = "decision"
 
 
-class RetrospectiveRow(Row):
+class RetrospectiveRow(MissionRow):
     """A row of either retrospective family (``event_name`` or ``type``)."""
 
     __slots__ = ()
@@ -136,7 +177,7 @@ class RetrospectiveRow(Row):
 _RETROSPECTIVE_TYPES = frozenset({"RetrospectiveCaptured", "RetrospectiveCaptureFailed", "RetrospectiveSkipped"})
 
 
-def kind_of(data: dict[str, Any]) -> type[Row] | None:
+def kind_of(data: dict[str, Any]) -> type[MissionRow] | None:
     """Return the class of a row that is neither annotation nor lane transition, None for those two.
 
     The caller has looked at ``kind`` already: it decides before anything else.
