@@ -8,9 +8,10 @@ work package fold again. PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from operator import gt
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Final, TypeVar
 
 from kitty_reliability.formats.diagnostics import Diagnostic, diagnostic
 from kitty_reliability.formats.events import AnnotationRow, LaneRow, RetrospectiveRow, Row
@@ -32,31 +33,31 @@ _SENT_BACK: Final = frozenset({Lane.PLANNED, Lane.IN_PROGRESS})
 # Looked up once: in Python 3.11 a member of an enumeration costs more than what is asked of a row by it.
 _PLANNED, _CLAIMED, _IN_REVIEW, _CANCELED = Lane.PLANNED, Lane.CLAIMED, Lane.IN_REVIEW, Lane.CANCELED
 
+_Row = TypeVar("_Row", LaneRow, AnnotationRow)
+
 
 class WorkPackageState:
     """What the rows of one work package add up to."""
 
     __slots__ = (
         "annotations",
-        "annotations_folded",
         "force_count",
         "in_force",
         "overlay",
         "rejected_when",
         "rows",
-        "rows_folded",
         "slots",
     )
 
     def __init__(self) -> None:
         self.rows: list[LaneRow] = []
         self.annotations: list[AnnotationRow] = []
+        #: Runtime slots that annotations set. They fold after every transition, so they win.
+        self.overlay: dict[str, Any] = {}
         self.restart()
-        self.restart_annotations()
 
     def restart(self) -> None:
         """Forget what was folded from lane transitions."""
-        self.rows_folded = 0
         #: The transition that is in force, None before the first.
         self.in_force: LaneRow | None = None
         #: When the last rejection that counted happened.
@@ -64,12 +65,6 @@ class WorkPackageState:
         self.force_count = 0
         #: Runtime slots that transitions set.
         self.slots: dict[str, Any] = {}
-
-    def restart_annotations(self) -> None:
-        """Forget what was folded from annotations."""
-        self.annotations_folded = 0
-        #: Runtime slots that annotations set. They fold after every transition, so they win.
-        self.overlay: dict[str, Any] = {}
 
 
 class Reducer:
@@ -95,9 +90,8 @@ class Reducer:
         self._seen: dict[str, Row] = {}
         self._packages: dict[str, WorkPackageState] = {}
         self._retrospectives: list[RetrospectiveRow] = []
-        # With what they are sorted by.
-        self._first: tuple[Any, LaneRow] | None = None
-        self._newest: tuple[Any, LaneRow] | None = None
+        self._first: LaneRow | None = None
+        self._newest: LaneRow | None = None
 
     # --- taking rows in
 
@@ -107,28 +101,32 @@ class Reducer:
         Raises:
             DiagnosticError: EVENT_ID_CONFLICT naming both lines (LOG-003), or a row that cannot be ordered.
         """
-        touched: dict[str, WorkPackageState] = {}
-        for row in rows:
-            if self._is_repetition(row):
-                continue
-            self.row_count += 1
-            if isinstance(row, LaneRow):
-                if self._is_foreign(row):
-                    self.reports.append(_foreign(row))
-                    continue
-                self._count(row)
-                wp_id = row.wp_id
-                package = touched.get(wp_id)
-                if package is None:
-                    package = touched[wp_id] = self._package(wp_id)
-                package.rows.append(row)
-            elif isinstance(row, AnnotationRow):
-                package = touched[row.wp_id] = self._package(row.wp_id)
-                package.annotations.append(row)
+        new = self._new([*rows])
+        self.row_count += len(new)
+        moves: dict[str, list[LaneRow]] = defaultdict(list)
+        annotations: dict[str, list[AnnotationRow]] = defaultdict(list)
+        for move in self._counted(self._own([row for row in new if isinstance(row, LaneRow)])):
+            moves[move.wp_id].append(move)
+        for row in [row for row in new if not isinstance(row, LaneRow)]:
+            if isinstance(row, AnnotationRow):
+                annotations[row.wp_id].append(row)
             elif isinstance(row, RetrospectiveRow):
                 self._retrospectives.append(row)
-        for package in touched.values():
-            self._fold(package)
+        for wp_id, added in moves.items():
+            self._fold(self._package(wp_id), added)
+        for wp_id, noted in annotations.items():
+            self._fold_annotations(self._package(wp_id), noted)
+
+    def _new(self, rows: list[Row]) -> list[Row]:
+        """Return the rows that were not taken in before (LOG-002). Where every id is new, no row needs a closer look."""
+        by_id = {row.event_id: row for row in rows} if self.profile.annotations_count_once else {}
+        if len(by_id) == len(rows) and None not in by_id and self._seen.keys().isdisjoint(by_id):
+            if self._seen:
+                self._seen.update(by_id)
+            else:
+                self._seen = by_id
+            return rows
+        return [row for row in rows if not self._is_repetition(row)]
 
     def _is_repetition(self, row: Row) -> bool:
         """Say whether the row was taken in before (LOG-002); refuse one id with two contents (LOG-003)."""
@@ -151,15 +149,20 @@ class Reducer:
             )
         return True
 
-    def _is_foreign(self, row: LaneRow) -> bool:
-        """Say whether the row is another mission's (LOG-010). The id decides; without one, the slug."""
+    def _own(self, rows: list[LaneRow]) -> list[LaneRow]:
+        """Return the rows of this mission; report the others (LOG-010). What rows name is looked at once."""
         if not self.profile.foreign_rows_ignored:
-            return False
-        mission_id = row.mission_id
-        if mission_id and self.mission_id:
-            return bool(mission_id != self.mission_id)
-        slug = row.data.get("mission_slug") or row.data.get("feature_slug")
-        return bool(slug) and slug != self.mission_slug
+            return rows
+        if not any(map(self._is_foreign, {(row.mission_id, row.mission_slug): row for row in rows}.values())):
+            return rows
+        self.reports += [_foreign(row) for row in rows if self._is_foreign(row)]
+        return [row for row in rows if not self._is_foreign(row)]
+
+    def _is_foreign(self, row: LaneRow) -> bool:
+        """Say whether the row is another mission's, by what it names. The id decides; without one, the slug."""
+        if row.mission_id and self.mission_id:
+            return bool(row.mission_id != self.mission_id)
+        return bool(row.mission_slug) and row.mission_slug != self.mission_slug
 
     def _package(self, wp_id: str) -> WorkPackageState:
         package = self._packages.get(wp_id)
@@ -167,20 +170,15 @@ class Reducer:
             package = self._packages[wp_id] = WorkPackageState()
         return package
 
-    def _count(self, row: LaneRow) -> None:
-        self.event_count += 1
-        if self.only_bootstrap and not _is_bootstrap(row):
-            self.only_bootstrap = False
-        order = self._order(row)
-        try:
-            if self._newest is None or self._first is None:
-                self._newest = self._first = order, row
-            elif self._newest[0] < order:
-                self._newest = order, row
-            elif order < self._first[0]:
-                self._first = order, row
-        except TypeError:
-            raise _unusable(row, "at") from None
+    def _counted(self, rows: list[LaneRow]) -> list[LaneRow]:
+        """Count transitions of this mission; return them in order."""
+        if rows:
+            self.event_count += len(rows)
+            self.only_bootstrap = self.only_bootstrap and all(map(_is_bootstrap, rows))
+            rows = self._sorted(rows)
+            known = [row for row in (self._first, self._newest) if row is not None]
+            self._first, *_, self._newest = self._sorted([*known, rows[0], rows[-1]])
+        return rows
 
     # --- folding
 
@@ -188,32 +186,44 @@ class Reducer:
         """Return what rows are sorted by: when they happened (LOG-005), then the event id."""
         return row.when, row.event_id
 
-    def _sort(self, rows: list[Any], start: int) -> bool:
-        """Put ``rows`` in order; say whether those from ``start`` on were at their place already."""
-        order = self._order
-        if not rows:
-            return True
+    def _sorted(self, rows: list[_Row]) -> list[_Row]:
         try:
-            keys = [order(row) for row in rows[max(start - 1, 0) :]]
-            if any(map(gt, keys, keys[1:])):
-                rows.sort(key=order)
-                return False
+            return sorted(rows, key=self._order)
         except TypeError:
-            raise _unusable(rows[-1], "at") from None
-        return True
+            raise _unusable(self._not_like_the_first(rows), "at") from None
 
-    def _fold(self, package: WorkPackageState) -> None:
-        if not self._sort(package.rows, package.rows_folded):
+    def _not_like_the_first(self, rows: Sequence[LaneRow | AnnotationRow]) -> Row:
+        """Return the row that cannot be ordered."""
+        for row in rows:
+            try:
+                self._order(rows[0]) < self._order(row)  # noqa: B015
+            except TypeError:
+                break
+        return row
+
+    def _placed(self, known: list[_Row], added: list[_Row]) -> int:
+        """Put rows that are in order where they belong; return the index of the first one that is at a new place."""
+        last = len(known) - 1
+        known += added
+        if last >= 0 and self._sorted(known[last : last + 2])[0] is not known[last]:
+            known[:] = self._sorted(known)
+            return 0
+        return last + 1
+
+    def _fold(self, package: WorkPackageState, added: list[LaneRow]) -> None:
+        start = self._placed(package.rows, added)
+        if start == 0:
             package.restart()
-        for row in package.rows[package.rows_folded :]:
+        for row in _leaving_a_trace(package.rows[start:]):
             if not self._is_outranked(package, row):
                 self._apply(package, row)
-        package.rows_folded = len(package.rows)
-        if not self._sort(package.annotations, package.annotations_folded):
-            package.restart_annotations()
-        for annotation in package.annotations[package.annotations_folded :]:
-            fold_annotation(package.overlay, annotation.delta)
-        package.annotations_folded = len(package.annotations)
+
+    def _fold_annotations(self, package: WorkPackageState, added: list[AnnotationRow]) -> None:
+        start = self._placed(package.annotations, self._sorted(added))
+        if start == 0:
+            package.overlay = {}
+        for row in package.annotations[start:]:
+            fold_annotation(package.overlay, row.delta)
 
     def _is_outranked(self, package: WorkPackageState, row: LaneRow) -> bool:
         """Say whether a rejection of the same instant stands against ``row`` (LOG-004)."""
@@ -221,7 +231,7 @@ class Reducer:
         if in_force is None or in_force.when != row.when:
             return False
         if self.profile.every_rejection_outranks:
-            return package.rejected_when == row.when and row.data["to_lane"] in _APPROVALS
+            return package.rejected_when == row.when and row.to_lane in _APPROVALS
         return _is_rollback(in_force) and not _is_rollback(row)
 
     def _apply(self, package: WorkPackageState, row: LaneRow) -> None:
@@ -234,9 +244,8 @@ class Reducer:
         slots = package.slots
         if source == _PLANNED and target == _CLAIMED:
             _claim(slots, row.policy_metadata or {})
-        result = row.review_result
-        if result is not None or source == _IN_REVIEW:
-            slots["review_result"] = _review_result(result)
+        if row.review_result or source == _IN_REVIEW:
+            slots["review_result"] = _review_result(row.review_result)
         slots.pop("cancellation_reason", None)
         slots.pop("reason_source", None)
         if target == _CANCELED:
@@ -302,13 +311,12 @@ class Reducer:
             entry = work_packages[wp_id] = self.entry(wp_id)
             if entry["lane"] in summary:
                 summary[entry["lane"]] += 1
-        first = {} if self._first is None else self._first[1].data
-        slug = first.get("mission_slug") or first.get("feature_slug") or ""
-        newest = None if self._newest is None else self._newest[1]
+        slug = (self._first and self._first.mission_slug) or ""
+        newest = self._newest
         snapshot: Snapshot = {
             "event_count": self.event_count,
-            "last_event_id": None if newest is None else newest.data["event_id"],
-            "materialized_at": "" if newest is None else newest.data["at"],
+            "last_event_id": None if newest is None else newest.event_id,
+            "materialized_at": "" if newest is None else newest.at,
             "mission_number": _mission_number(meta, self.mission_slug),
             "mission_slug": slug if is_safe_segment(slug) else "",
             "mission_type": meta.mission_type,
@@ -325,10 +333,9 @@ class Reducer:
         package = self._packages[wp_id]
         row = package.in_force
         if row is None:
-            actor, lane, at, event_id = package.annotations[0].data["actor"], Lane.UNINITIALIZED, None, None
+            actor, lane, at, event_id = package.annotations[0].actor, Lane.UNINITIALIZED, None, None
         else:
-            data = row.data
-            actor, lane, at, event_id = data["actor"], data["to_lane"], data["at"], data["event_id"]
+            actor, lane, at, event_id = row.actor, row.to_lane, row.at, row.event_id
         return {
             "lane": str(lane),
             "actor": _actor_name(actor),
@@ -340,28 +347,34 @@ class Reducer:
         }
 
 
+def _leaving_a_trace(rows: list[LaneRow]) -> list[LaneRow]:
+    """Return those of the ``rows``, which are in order, that leave more than a lane which a later row changes again."""
+    kept = [
+        row
+        for row, after in pairwise(rows)
+        if row.when == after.when
+        or row.force
+        or row.policy_metadata
+        or row.review_result
+        or row.from_lane == _IN_REVIEW
+    ]
+    return [*kept, *rows[-1:]]
+
+
 def _is_bootstrap(row: LaneRow) -> bool:
-    data = row.data
-    if data["to_lane"] != Lane.PLANNED:
-        return False
-    return data["from_lane"] == Lane.GENESIS or bool(data["from_lane"] == Lane.PLANNED and data["force"])
+    return row.to_lane == _PLANNED and (row.from_lane == Lane.GENESIS or bool(row.from_lane == _PLANNED and row.force))
 
 
 def _is_rejection(row: LaneRow) -> bool:
     if row.to_lane not in _SENT_BACK:
         return False
-    if row.from_lane == _IN_REVIEW:
-        return True
-    return row.from_lane in _REVIEWED and row.data.get("review_ref") is not None
+    return row.from_lane == _IN_REVIEW or (row.from_lane in _REVIEWED and row.review_ref is not None)
 
 
 def _is_rollback(row: LaneRow) -> bool:
     # What released 3.2.x protects: rejections to in_progress, and no others.
-    data = row.data
-    if data["to_lane"] != Lane.IN_PROGRESS:
-        return False
-    return data["from_lane"] == Lane.IN_REVIEW or (
-        data["from_lane"] == Lane.FOR_REVIEW and data.get("review_ref") is not None
+    return row.to_lane == Lane.IN_PROGRESS and (
+        row.from_lane == _IN_REVIEW or (row.from_lane == Lane.FOR_REVIEW and row.review_ref is not None)
     )
 
 
@@ -374,7 +387,7 @@ def _claim(slots: dict[str, Any], policy: dict[str, Any]) -> None:
 
 
 def _review_result(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    if result is None:
+    if not result:
         return None
     kept = {key: result[key] for key in ("reviewer", "verdict", "reference")}
     if result.get("feedback_path") is not None:
