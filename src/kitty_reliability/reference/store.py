@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -54,11 +55,15 @@ class LogStore:
         self.profile = profile
         self.lock_seconds = lock_seconds
         self._reducer_class = reducer_class
-        self._lock = FileLock(lock_path(paths), timeout=lock_seconds, poll_interval=_POLL_SECONDS)
         self._mission_id: str | None = None
         self._was_missing = False
         self._added = b""
         self._forget()
+
+    @cached_property
+    def _lock(self) -> FileLock:
+        # Not for readers, who need none: to make it costs as much as to read a short log.
+        return FileLock(lock_path(self.paths), timeout=self.lock_seconds, poll_interval=_POLL_SECONDS)
 
     # --- reading
 
@@ -92,9 +97,9 @@ class LogStore:
         return len(self._data)
 
     def _forget(self) -> None:
-        self._data = bytearray()
-        #: Newlines in the known bytes, counted as they come.
-        self._lines = 0
+        self._data: bytes | bytearray = b""
+        # Newlines in the known bytes, and how many of these bytes were looked through for them.
+        self._newlines = self._looked_through = 0
         self._torn = b""
         self._signature: _Signature | None = None
         self.reducer = self._reducer_class(self.profile, self.paths.slug, self._mission_id)
@@ -130,8 +135,19 @@ class LogStore:
         self._torn = torn
 
     def _know(self, added: bytes) -> None:
+        if not self._data:
+            self._data = added  # as it was read: a long log is copied when something is added to it
+            return
+        if isinstance(self._data, bytes):
+            self._data = bytearray(self._data)
         self._data += added
-        self._lines += added.count(b"\n")
+
+    @property
+    def _lines(self) -> int:
+        """How many lines are known. They are counted when somebody asks, and each once."""
+        self._newlines += self._data.count(b"\n", self._looked_through)
+        self._looked_through = len(self._data)
+        return self._newlines
 
     def _parse(self, data: bytes) -> list[Row]:
         return read_rows(data, self.profile, first_line=self._lines + 1)
