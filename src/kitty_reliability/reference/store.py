@@ -53,6 +53,7 @@ class LogStore:
     ) -> None:
         self.paths = paths
         self.profile = profile
+        self._log = paths.log
         self.lock_seconds = lock_seconds
         self._reducer_class = reducer_class
         self._mission_id: str | None = None
@@ -75,7 +76,7 @@ class LogStore:
         """
         self._refresh(meta)
         if self._torn:
-            raise diagnostic("ROW_TORN", line=self._lines + 1, path=str(self.paths.log))
+            raise diagnostic("ROW_TORN", line=self._lines + 1, path=str(self._log))
         return self.reducer
 
     def data(self) -> bytes:
@@ -84,7 +85,7 @@ class LogStore:
         Raises:
             DiagnosticError: the log is a link, or no regular file.
         """
-        return b"" if self._look() is None else self.paths.log.read_bytes()
+        return b"" if self._look() is None else self._log.read_bytes()
 
     @property
     def exists(self) -> bool:
@@ -114,7 +115,7 @@ class LogStore:
         if signature is None:
             self._forget()
             return
-        data = self.paths.log.read_bytes()
+        data = self._log.read_bytes()
         if self._torn or not data.startswith(self._data) or not self._data.endswith(b"\n"):
             self._forget()
         try:
@@ -154,13 +155,13 @@ class LogStore:
 
     def _look(self) -> _Signature | None:
         try:
-            found = os.lstat(self.paths.log)
+            found = os.lstat(self._log)
         except FileNotFoundError:
             return None
         if stat.S_ISLNK(found.st_mode):
-            raise diagnostic("EVENT_LOG_OUTSIDE_ROOT", path=str(self.paths.log))
+            raise diagnostic("EVENT_LOG_OUTSIDE_ROOT", path=str(self._log))
         if not stat.S_ISREG(found.st_mode):
-            raise diagnostic("EVENT_LOG_NOT_A_FILE", path=str(self.paths.log))
+            raise diagnostic("EVENT_LOG_NOT_A_FILE", path=str(self._log))
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     # --- writing
@@ -172,12 +173,11 @@ class LogStore:
         Raises:
             DiagnosticError: EVENT_LOCK_TIMEOUT after ``lock_seconds``.
         """
-        path = Path(self._lock.lock_file)
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire()
+            self._lock.acquire()  # which makes the directory of the lock
         except Timeout:
-            raise diagnostic("EVENT_LOCK_TIMEOUT", path=str(path), seconds=self.lock_seconds) from None
+            path = str(Path(self._lock.lock_file))
+            raise diagnostic("EVENT_LOCK_TIMEOUT", path=path, seconds=self.lock_seconds) from None
         try:
             yield
         finally:
@@ -204,7 +204,7 @@ class LogStore:
         added = lines if not self._data or self._data.endswith(b"\n") else b"\n" + lines
         self._added = added
         try:
-            append_durably(self.paths.log, added)
+            append_durably(self._log, added)
         except OSError as error:
             self.take_back(before)
             raise diagnostic("EVENT_APPEND_FAILED", problem=error.strerror or str(error)) from error
@@ -232,7 +232,7 @@ class LogStore:
         try:
             if self._look() is None:
                 return
-            with self.paths.log.open("rb") as file:
+            with self._log.open("rb") as file:
                 file.seek(size)
                 stands = file.read()
             # A disk that lies may have kept any part of it.
@@ -243,9 +243,9 @@ class LogStore:
                     stands=f"from byte {size} on the log is as it is",
                 )
             if self._was_missing:
-                self.paths.log.unlink()
+                self._log.unlink()
             elif stands:
-                cut(self.paths.log, size)
+                cut(self._log, size)
         except OSError as error:
             raise diagnostic(
                 "EVENT_APPEND_UNRESOLVED",
@@ -255,7 +255,7 @@ class LogStore:
 
     def _read_back(self, before: int, added: bytes) -> list[Row]:
         """Return the rows that the disk has behind ``before`` (STA-002); they must be ``added``."""
-        with self.paths.log.open("rb") as file:
+        with self._log.open("rb") as file:
             file.seek(before)
             found = file.read()
         if found != added:
@@ -265,8 +265,8 @@ class LogStore:
 
     def _set_torn_aside(self) -> None:
         """Keep the torn end in a file of its own and cut it off the log (STA-009)."""
-        name = f"{self.paths.log.name}.torn-{sha256(self._torn).hexdigest()[:16]}"
-        aside = self.paths.log.with_name(name)
+        name = f"{self._log.name}.torn-{sha256(self._torn).hexdigest()[:16]}"
+        aside = self._log.with_name(name)
         try:
             if aside.exists() and aside.read_bytes() != self._torn:
                 # Half a copy, left by a writer that was killed: it must not stand in the way for ever.
@@ -275,7 +275,7 @@ class LogStore:
                 write_exclusively(aside, self._torn)
         except OSError as error:
             raise diagnostic("EVENT_APPEND_FAILED", problem=error.strerror or str(error)) from error
-        cut(self.paths.log, len(self._data))
+        cut(self._log, len(self._data))
         self._torn = b""
 
 
