@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kitty_reliability.formats import events
+from kitty_reliability.formats import events, plain_rows
 from kitty_reliability.formats.diagnostics import DiagnosticError
 from kitty_reliability.formats.plain_rows import LONGEST_PORTION, PlainAnnotationRow, PlainLaneRow
 from kitty_reliability.formats.rows import ParsedAnnotationRow, ParsedLaneRow, Row
@@ -113,7 +113,7 @@ def read(data: bytes) -> Any:
 
 
 def read_the_long_way(data: bytes) -> Any:
-    with patch.object(events, "plain_rows", lambda _, lines, __: [None] * len(lines)):
+    with patch.object(plain_rows, "plain_rows", lambda _, lines, __: [None] * len(lines)):
         return read(data)
 
 

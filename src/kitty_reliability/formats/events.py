@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from . import released_rows, row_shapes
 from .diagnostics import Diagnostic, DiagnosticError, diagnostic
-from .plain_rows import LONGEST_PORTION, plain_rows
 from .profiles import CONTRACT_320, Profile
 from .rows import AnnotationRow, DecisionRow, LaneRow, LifecycleRow, RetrospectiveRow, Row
 from .strict_json import MAX_DEPTH, RepeatedKeyError, TooDeepError, parse
@@ -70,9 +69,11 @@ def read_rows(data: bytes, profile: Profile = CONTRACT_320, *, first_line: int =
     """
     if not profile.strict_rows:
         return released_rows.read(data, first_line=first_line)
+    from .plain_rows import LONGEST_PORTION, plain_rows  # here, so that who writes logs alone does not load msgspec
+
     rows: list[Row] = []
     number = first_line
-    for portion in _portions(data):
+    for portion in _portions(data, LONGEST_PORTION):
         lines = portion.split(b"\n")
         if not lines[-1]:
             lines.pop()
@@ -126,11 +127,11 @@ def torn_tail(data: bytes) -> bytes:
         return tail
 
 
-def _portions(data: bytes) -> Iterator[bytes]:
-    """Yield whole lines together, as many as are read in one go; a line that is longer comes alone."""
+def _portions(data: bytes, longest: int) -> Iterator[bytes]:
+    """Yield as many whole lines together as ``longest`` bytes hold; a line that is longer comes alone."""
     start = 0
     while start < len(data):
-        end = data.rfind(b"\n", start, start + LONGEST_PORTION) + 1 or data.find(b"\n", start) + 1 or len(data)
+        end = data.rfind(b"\n", start, start + longest) + 1 or data.find(b"\n", start) + 1 or len(data)
         yield data[start:end]
         start = end
 
