@@ -2,8 +2,8 @@
 
 ``msgspec`` makes a row of a line in one step and refuses what has another shape, but keeps the last of two equal keys
 without a word. So the rows are encoded again, and the quotes of both are *counted*: there are two for each key and each
-text, and those of what was dropped are missing. Nothing is refused here: a line that is not plain is
-read the long way (``strict_json``, ``row_shapes``), which alone says what a row is and what is wrong with it.
+text, and those of what was dropped are missing. Nothing is refused here: a line that is not plain is read the long way
+(``strict_json``, ``row_shapes``), which alone says what a row is and what is wrong with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ __all__ = ["LONGEST_PORTION", "PlainAnnotationRow", "PlainLaneRow", "plain_rows"
 #: How many bytes of a log are read in one go, at most.
 LONGEST_PORTION: Final = 1 << 16
 
-# What is set after a row is read, and is not of it: a line with such a key is refused, or has quotes that are not encoded.
+# ``_Later`` is of what is set when a row is read, and is not in its line. A line that has such a key nevertheless is refused,
+# or has quotes that are not encoded again.
 if TYPE_CHECKING:
     _LaneName = str
     _Later = int
