@@ -116,13 +116,13 @@ def certify(
     Arguments:
         only: clauses whose mutants are run, and no reference; everything when empty.
         anew: do not ask whether each assertion catches whom it is said to catch.
-        jobs: how many processes; as many as there are processors when None.
+        jobs: how many processes; two a processor when None, for a third of the time they wait.
         search: look for somebody who is caught by each assertion of which nobody is known; that takes long.
         tell: is given a sentence for each thing that is wrong, as soon as it is known.
     """
     chosen = [mutant for mutant in mutants().values() if not only or mutant.clause in only]
     benches = _Benches()
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(jobs or 2 * (os.cpu_count() or 1)) as pool:
         try:
             # What takes longest goes first, so that no processor waits for it at the end.
             whole = None if only else pool.submit(benches.judge, "reference")

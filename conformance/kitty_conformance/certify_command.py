@@ -25,7 +25,7 @@ def register(commands: Any, jobs: Callable[[str], int]) -> None:
         description="Run the reference, the nulls and every mutant. Exit status 0: the reference conforms, no null holds a clause, each mutant is killed.",
     )
     certify.add_argument("--clause", action="append", default=[], metavar="ID", help="only its mutants; repeatable")
-    certify.add_argument("-n", "--jobs", type=jobs, metavar="N", help="run in N processes (default: one a processor)")
+    certify.add_argument("-n", "--jobs", type=jobs, metavar="N", help="run in N processes (default: two a processor)")
     certify.add_argument("--json", type=Path, metavar="FILE", help="write the certificate to FILE")
     certify.add_argument("--table", type=Path, metavar="FILE", help="write the table of clauses and mistakes to FILE")
     certify.add_argument("--caught", type=Path, metavar="FILE", help="write to FILE which assertion catches whom, and do not judge that")  # fmt: skip
