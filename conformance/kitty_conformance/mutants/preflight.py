@@ -457,7 +457,10 @@ class _StopsInSilence(Focused):
 class _DatedNow(Focused):
     def who(self, tip: str) -> dict[str, str]:
         found = super().who(tip)
-        return {**found, **{name: f"{10**9 + time.time_ns() // 1000 % 10**9} +0000" for name in found if "DATE" in name}}
+        return {
+            **found,
+            **{name: f"{10**9 + time.time_ns() // 1000 % 10**9} +0000" for name in found if "DATE" in name},
+        }
 
 
 class _ByWhoeverRunsIt(Focused):
