@@ -13,6 +13,7 @@ import pytest
 from kitty_reliability.formats.prompts import PROMPT_FIELDS, encode_prompt_values
 from kitty_reliability.implementations import released
 from kitty_reliability.implementations.base import ImplementationError
+from kitty_reliability.implementations.processes import shell_line
 from kitty_reliability.implementations.protocol import (
     Capability,
     Diff,
@@ -404,7 +405,7 @@ def test_a_diff_is_every_command_that_is_shown(bench: Bench, tmp_path: Path) -> 
     assert outcome.ok, outcome
     lines = ["git log b..l --oneline", "git diff ß..HEAD", "git log b..l --oneline   # its commits", "git diff b..l"]
     assert outcome.value["lines"] == lines
-    assert outcome.value["commands"] == [["sh", "-c", line] for line in lines]
+    assert outcome.value["commands"] == [shell_line(line) for line in lines]
     assert [outcome.value[key] for key in ("cwd", "base_ref", "lane_branch")] == ["/w", "b", "l"]
     path.write_bytes(encode_prompt_values(values, "nothing\n"))
     assert bench.printing(stdout=f"    cat {path}\n").ask(request).kind is OutcomeKind.GARBLED
@@ -495,3 +496,10 @@ def test_a_dry_run_that_ends_otherwise_is_no_signoff(bench: Bench, status: int, 
 def test_a_signoff_as_text_is_the_same_dry_run(bench: Bench) -> None:
     answer = bench.printing().ask(Surface(request=_signoff(bench), format="text"))
     assert answer.value["argv"][1:] == ["merge", "--mission", "demo", "--dry-run"]
+
+
+def test_a_line_of_the_shell_ends_with_what_it_began_and_with_its_own_status(tmp_path: Path) -> None:
+    late = "(sleep 0.2; echo late > late) & false"
+
+    assert subprocess.run(shell_line(late), cwd=tmp_path).returncode == 1
+    assert (tmp_path / "late").read_text() == "late\n"

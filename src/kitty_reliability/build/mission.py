@@ -171,6 +171,8 @@ def mission(
         bootstrap=bootstrap, tasks=tasks, illegal=illegal, log=log,
     )  # fmt: skip
     make_place(built)
+    if PROJECT_FILE in contents:
+        make_directory(f"{built.root}/.kittify")
     for path, data in contents.items():
         put(f"{built.root}/{path}", data)
     return built
