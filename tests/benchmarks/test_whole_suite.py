@@ -18,7 +18,8 @@ pytest.importorskip("xdist")
 
 #: Scenarios that do one thing again for each write that could fail, or with processes that are killed.
 SWEEP = re.compile(r"at_every|killed|interrupted|race|concurren")
-CLAUSES = ("STA-001", "STA-002", "STA-003", "LOG-003", "LOG-006")
+#: The first of each family that its commands reach.
+CLAUSES = [f"{family}-001" for family in ("STA", "LOG", "RPM", "RAC", "DIF", "SEC", "OWN", "SYN")]
 
 
 def seconds(*arguments: str | Path, status: int = 0) -> float:
