@@ -407,6 +407,8 @@ def test_a_diff_is_every_command_that_is_shown(bench: Bench, tmp_path: Path) -> 
     assert outcome.value["lines"] == lines
     assert outcome.value["commands"] == [shell_line(line) for line in lines]
     assert [outcome.value[key] for key in ("cwd", "base_ref", "lane_branch")] == ["/w", "b", "l"]
+    path.write_bytes(encode_prompt_values(values, '  "diff_command": "git \\q",\n'))
+    assert bench.printing(stdout=f"    cat {path}\n").ask(request).value["lines"] == ['"git \\q"']
     path.write_bytes(encode_prompt_values(values, "nothing\n"))
     assert bench.printing(stdout=f"    cat {path}\n").ask(request).kind is OutcomeKind.GARBLED
     path.write_bytes(b"nothing\n")

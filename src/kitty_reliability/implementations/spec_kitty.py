@@ -7,14 +7,12 @@ claims are what a suite judges. PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import shutil
-import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kitty_reliability.formats.prompts import PromptFormatError, read_prompt
 from kitty_reliability.formats.quiet import GIT_CONFIG, private
@@ -33,10 +31,8 @@ from .protocol import (
     Hello,
     HelloAnswer,
     Materialize,
-    MaterializeAnswer,
     MergeLogs,
     Open,
-    OpenAnswer,
     Outcome,
     OutcomeKind,
     Preflight,
@@ -51,6 +47,17 @@ from .protocol import (
     SurfaceAnswer,
     Transition,
 )
+from .released_run import Run, broken, declined, json_object, text_of
+from .released_words import (
+    answer_of,
+    claims,
+    commands_shown,
+    open_mission,
+    options_of,
+    prompt_named,
+    read_places,
+    standing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,67 +67,14 @@ if TYPE_CHECKING:
 __all__ = ["SpecKitty"]
 
 _DEADLINE: Final = 120.0
-_CUT: Final = 20_000
-_LOG: Final = "status.events.jsonl"
 _OPTION: Final = re.compile(r"^[^\w\n-]*(--[a-z][a-z-]*)", re.MULTILINE)
-#: How the refusals of a rule begin. Anything else that ends badly counts as failed.
-_RULE: Final = re.compile(
-    r"illegal transition|unknown lane|transition\b.* requires|force transitions require|wp already claimed|"
-    r"moving to done requires|cannot resolve subtask roster|\S+ cannot move to|mission_not_found|"
-    r"review_ref must match|review evidence must match|--\S+ (requires|must)\b",
-    re.IGNORECASE,
-)
-#: What the text of ``action`` says of a start, the last thing it says counts.
-_STARTED: Final = re.compile(r"(?P<claimed>Claimed) (?P<wp>WP\w+)|(?P<held>WP\w+) is already in lane: (?P<lane>\w+)")
 _NO_ARGUMENT: Final = "a command line holds no NUL and no half of a character"
 #: What the pre-commit hook that ``action implement`` installs runs.
 _HOOK: Final = ("-m", "specify_cli.policy.commit_guard_hook")
-#: How ``action review`` names the prompt that it wrote.
-_PROMPT: Final = re.compile(r"^[ \t]+cat (?P<path>\S.*?)[ \t]*$", re.MULTILINE)
-#: The commands that it shows for a lane's changes: on its output, and in the prompt before the task itself begins.
-_LOOK: Final = re.compile(
-    r"^(?:(?:[ \t]*|.*Review diff: )(?P<line>git (?:diff|log) .+?)[ \t]*|"
-    r"[ \t]*\"diff_command\": (?P<json>\".+\"),?)$",
-    re.MULTILINE,
-)
-_TASK_BEGINS: Final = "WORK PACKAGE PROMPT BEGINS"
-#: What a prompt says of a lane in its text; before 3.2 it says so nowhere else.
-_CONTEXT: Final = re.compile(
-    r"^Branch: +(?P<lane>\S.*)\nBase branch: (?P<base>\S.*) \(\d+ commits ahead\)\n(?:.*\n)*? +cd (?P<cwd>\S.*)$",
-    re.MULTILINE,
-)
 #: Who asks how changes are looked at: the only command that says it takes up the review.
 _LOOKER: Final = "reviewer"
 #: What ``emit`` lists under its options, by executable: it takes seconds to ask and never changes.
 _flags_of: dict[Path, frozenset[str]] = {}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Run:
-    """One finished process."""
-
-    argv: list[str]
-    #: None: it had to be killed. Negative: the signal that ended it.
-    exit_status: int | None
-    stdout: str
-    stderr: str
-    seconds: float
-    cwd: str
-    environment: Mapping[str, str]
-
-    def outcome(self, kind: OutcomeKind, value: Mapping[str, Any]) -> Outcome:
-        evidence = {
-            "argv": self.argv,
-            "cwd": self.cwd,
-            "environment": self.environment,
-            "exit_status": self.exit_status,
-            "stdout": _cut(self.stdout),
-            "stderr": _cut(self.stderr),
-        }
-        return Outcome(kind, value, evidence, self.seconds)
-
-    def trouble(self, kind: OutcomeKind, message: str) -> Outcome:
-        return self.outcome(kind, {"message": message})
 
 
 class SpecKitty(Implementation):
@@ -192,7 +146,7 @@ class SpecKitty(Implementation):
             case Hello():
                 return self._hello(limit)
             case Open():
-                return _open(request)
+                return open_mission(request)
             case Surface():
                 argv = self._argv(request.request, request.format)
                 if isinstance(argv, str):
@@ -235,22 +189,22 @@ class SpecKitty(Implementation):
         if any(not _is_an_argument(word) for word in argv):
             return Outcome.unsupported(_NO_ARGUMENT)
         run = self._run(argv, request.root, limit)
-        trouble = _broken(run, limit) or _declined(run)
+        trouble = broken(run, limit) or declined(run)
         if trouble is not None:
             return trouble
-        told = _object(run.stdout)
+        told = json_object(run.stdout)
         if told is None:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, but stdout is not one JSON object")
         if "error" in told:
             return run.trouble(OutcomeKind.GARBLED, f"exit status 0, but an error: {told['error']}")
-        return checked_answer(request, run.outcome(OutcomeKind.OK, _answer(request, told)))
+        return checked_answer(request, run.outcome(OutcomeKind.OK, answer_of(request, told)))
 
     def _start(self, request: Start, limit: float) -> Outcome:
         """Start by ``action``, which prints text only: it says what it claimed, and nothing of events."""
         run = self._action(request, limit)
         if isinstance(run, Outcome):
             return run
-        said = list(_STARTED.finditer(run.stdout))
+        said = claims(run.stdout)
         if not said:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a claim")
         claimed = said[-1]["claimed"] is not None
@@ -268,14 +222,14 @@ class SpecKitty(Implementation):
         run = self._action(request, limit)
         if isinstance(run, Outcome):
             return run
-        named = [match["path"] for match in _PROMPT.finditer(run.stdout)]
-        if not named:
+        path = prompt_named(run.stdout)
+        if path is None:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a prompt")
         try:
-            metadata = read_prompt(Path(named[-1])).metadata.as_dict()
+            metadata = read_prompt(Path(path)).metadata.as_dict()
         except PromptFormatError:
             metadata = {}
-        return run.outcome(OutcomeKind.OK, PromptAnswer(path=named[-1], metadata=metadata).model_dump(mode="json"))
+        return run.outcome(OutcomeKind.OK, PromptAnswer(path=path, metadata=metadata).model_dump(mode="json"))
 
     def _diff(self, request: Diff, limit: float) -> Outcome:
         """Have a review taken up, and return every command for looking at changes that is shown then."""
@@ -290,14 +244,12 @@ class SpecKitty(Implementation):
         run = self._action(asked, limit)
         if isinstance(run, Outcome):
             return run
-        named = [match["path"] for match in _PROMPT.finditer(run.stdout)]
-        told = _told(Path(named[-1])) if named else None
-        if told is None:
+        path = prompt_named(run.stdout)
+        places = None if path is None else read_places(Path(path))
+        if places is None:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no prompt that says whom it is for")
-        names, body = told
-        text = f"{run.stdout}\n{body.partition(_TASK_BEGINS)[0]}"
-        found = (match["line"] or str(json.loads(match["json"])) for match in _LOOK.finditer(text))
-        lines = list(dict.fromkeys(found))
+        names, body = places
+        lines = commands_shown(run.stdout, body)
         if not lines:
             return run.trouble(OutcomeKind.GARBLED, "exit status 0, and no word of a diff")
         # It shows lines for a shell, and nothing else.
@@ -307,9 +259,9 @@ class SpecKitty(Implementation):
     def _signoff(self, request: Signoff, limit: float) -> Outcome:
         """Have the gate of ``merge`` asked by a dry run, which lists what blocks and nothing of what does not."""
         run = self._run([*self._merge(request), "--json"], request.root, limit)
-        told = _object(run.stdout)
+        told = json_object(run.stdout)
         if told is None or told.get("blocked") is not True:
-            trouble = _broken(run, limit) or _declined(run)
+            trouble = broken(run, limit) or declined(run)
             if trouble is not None:
                 return trouble
             if told is None:
@@ -319,7 +271,7 @@ class SpecKitty(Implementation):
             return run.trouble(OutcomeKind.GARBLED, "blockers is not a list of objects")
         answer = {
             "blocked": told.get("blocked") is True,
-            "reviews": [_standing(item) for item in blockers],
+            "reviews": [standing(item) for item in blockers],
             # The mission is named once, beside them.
             "findings": [{"mission_slug": told.get("mission_slug"), **item} for item in blockers],
         }
@@ -334,14 +286,14 @@ class SpecKitty(Implementation):
         if isinstance(argv, str):
             return Outcome.unsupported(argv)
         run = self._run(argv, request.root, limit)
-        trouble = _broken(run, limit)
+        trouble = broken(run, limit)
         if trouble is not None:
             return trouble
         if run.exit_status not in (0, 1):
             return run.trouble(OutcomeKind.FAILED, run.stderr.strip()[-2000:] or f"exit status {run.exit_status}")
         return run.outcome(OutcomeKind.OK, guard_answer(run.exit_status, run.stderr).model_dump(mode="json"))
 
-    def _action(self, request: Start | Prompt, limit: float) -> _Run | Outcome:
+    def _action(self, request: Start | Prompt, limit: float) -> Run | Outcome:
         """Run ``action``; return what became of it when it did not end well."""
         argv = self._argv(request, "text")
         if isinstance(argv, str):
@@ -353,12 +305,12 @@ class SpecKitty(Implementation):
             # The reason ends what stands on stdout; it must not be lost behind the rest of it, and warnings on stderr.
             reason = run.stdout[max(run.stdout.rfind("Error:"), 0) :]
             run = dataclasses.replace(run, stderr=f"{reason}\n{run.stderr}", stdout="")
-        return _broken(run, limit) or _declined(run) or run
+        return broken(run, limit) or declined(run) or run
 
     def _hello(self, limit: float) -> Outcome:
         # Always cold, for it says how long a process of its own takes.
         run = self._run([str(self._executable), "--version"], str(self._private), limit, warm=False)
-        trouble = _broken(run, limit) or _declined(run)
+        trouble = broken(run, limit) or declined(run)
         if trouble is not None:
             return trouble
         versions = re.findall(r"\bv(?:ersion\s+)?(\d+\.\d+\S*)", run.stdout)
@@ -397,7 +349,7 @@ class SpecKitty(Implementation):
     def _merge_logs(self, request: MergeLogs, limit: float) -> Outcome:
         argv = [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
         run = self._run(argv, str(Path(request.ours).parent), limit)
-        trouble = _broken(run, limit) or _declined(run)
+        trouble = broken(run, limit) or declined(run)
         if trouble is not None:
             return trouble
         rows = sum(1 for line in Path(request.ours).read_bytes().split(b"\n") if line.strip())
@@ -438,7 +390,7 @@ class SpecKitty(Implementation):
                 python = shutil.which("python", path=str(self._executable.parent))
                 return [python, *_HOOK] if python else f"no python beside {self._executable} runs the hook"
             case Transition():
-                options = _options(request)
+                options = options_of(request)
                 flags = self._flags()
                 missing = [option for option, _ in options if flags and option not in flags]
                 if missing:
@@ -485,7 +437,7 @@ class SpecKitty(Implementation):
         environment: Mapping[str, str] | None = None,
         *,
         warm: bool = True,
-    ) -> _Run:
+    ) -> Run:
         """Run a command in ``directory``, and kill it with all its children after ``limit`` seconds."""
         own = {**self._own, **(environment or {})}
         # What is run may also be git, with a hook that runs the command.
@@ -497,14 +449,14 @@ class SpecKitty(Implementation):
                 words = [*self._wrapper, *argv]
                 done = run_to_end(words, clean_environment(own), directory, limit, started=self._note)
         except OSError as error:
-            return _Run(argv, 127, "", f"cannot be started: {error}", 0.0, directory, own)
+            return Run(argv, 127, "", f"cannot be started: {error}", 0.0, directory, own)
         except ImplementationError:
             # It is dead; the next run imports the command again.
             self._warm = None
             raise
         finally:
             self._process_id = None
-        return _Run(argv, done.status, _text(done.stdout), _text(done.stderr), done.seconds, directory, own)
+        return Run(argv, done.status, text_of(done.stdout), text_of(done.stderr), done.seconds, directory, own)
 
     def _warmed(self, variables: Mapping[str, str]) -> Warm | None:
         """Return what runs the command with ``variables``; None when that was imported with others."""
@@ -513,26 +465,6 @@ class SpecKitty(Implementation):
 
             self._warm = Warm(self._executable, variables, self._private)
         return self._warm if self._warm.environment == variables else None
-
-
-def _told(prompt: Path) -> tuple[dict[str, str], str] | None:
-    """Return what a prompt says of branches and place, and its text; None when it says nothing of them."""
-    try:
-        read = read_prompt(prompt)
-    except PromptFormatError:
-        try:
-            body = prompt.read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            return None
-        said = _CONTEXT.search(body.partition(_TASK_BEGINS)[0])
-        if said is None:
-            return None
-        # One branch stands for both: it knows the mission's branch as the base, and as nothing else.
-        names = {"base_ref": said["base"], "mission_branch": said["base"], "lane_branch": said["lane"]}
-        return {**names, "cwd": said["cwd"]}, body
-    of = read.metadata
-    names = {"base_ref": of.base_ref, "mission_branch": of.mission_branch, "lane_branch": of.lane_branch}
-    return {**names, "cwd": of.lane_worktree}, read.body
 
 
 def _is_an_argument(word: str) -> bool:
@@ -546,138 +478,3 @@ def _place(request: object) -> dict[str, str]:
     """Return the variable that says where prompts go."""
     temporary = request.temporary if isinstance(request, Prompt) else None
     return {} if temporary is None else {"TMPDIR": temporary}
-
-
-def _standing(blocker: dict[str, Any]) -> dict[str, Any]:
-    """Return what a blocker says of a work package: without the path of an artifact, the verdict is an event's."""
-    path, verdict = blocker.get("latest_review_cycle_path"), blocker.get("latest_review_cycle_verdict")
-    return {
-        "work_package_id": blocker.get("branch_or_work_package"),
-        "lane": blocker.get("lane"),
-        "artifact_path": path,
-        "artifact_verdict": None if path is None else verdict,
-        "event_verdict": verdict if path is None else None,
-    }
-
-
-def _open(request: Open) -> Outcome:
-    """Find the mission as the command does: by its directory, on the checked-out branch."""
-    if Path(request.mission).name != request.mission or request.mission in ("", ".."):
-        return Outcome.refused({"message": f"not the name of a mission: {request.mission!r}"})
-    directory = Path(request.root) / "kitty-specs" / request.mission
-    if not directory.is_dir():
-        return Outcome.refused({"message": f"no mission directory {directory}"})
-    try:
-        meta = json.loads((directory / "meta.json").read_bytes())
-        told = meta.get("mission_id")
-    except (OSError, ValueError, AttributeError):
-        told = None
-    answer = OpenAnswer(
-        mission_slug=request.mission,
-        mission_id=told if isinstance(told, str) else None,
-        status_events_path=str(directory / _LOG),
-    )
-    return Outcome.success(answer)
-
-
-def _options(request: Transition) -> list[tuple[str, str | None]]:
-    """Return the options of ``emit`` that say what ``request`` says."""
-    options: list[tuple[str, str | None]] = [("--to", request.to), ("--actor", str(request.actor or ""))]
-    if request.force:
-        options.append(("--force", None))
-    texts = {
-        "--reason": request.reason,
-        "--review-ref": request.review_ref,
-        "--evidence-json": None if request.evidence is None else json.dumps(request.evidence),
-        "--review-result-json": None if request.review_result is None else json.dumps(request.review_result),
-        "--workspace-context": request.workspace_context,
-        "--execution-mode": request.execution_mode if request.execution_mode != "worktree" else None,
-    }
-    return options + [(option, text) for option, text in texts.items() if text is not None]
-
-
-def _answer(request: Transition | State | Materialize, told: dict[str, Any]) -> dict[str, Any]:
-    """Return what the command printed in the words of the protocol; ``checked_answer`` judges its shape."""
-    match request:
-        case Transition():
-            event = told.get("event_id")
-            changed = told.get("changed", told.get("transition_applied"))
-            return {
-                "changed": event is not None if changed is None else changed,
-                "event_id": event,
-                "work_package_id": told.get("work_package_id", told.get("wp_id")),
-                "from_lane": told.get("from_lane"),
-                "to_lane": told.get("to_lane"),
-                "status_events_path": told.get("status_events_path"),
-            }
-        case Materialize():
-            path = Path(request.root) / "kitty-specs" / request.mission / "status.json"
-            return MaterializeAnswer(path=str(path), snapshot=told).model_dump()
-        case State():
-            rows = told.get("work_packages")
-            lanes = {row.get("id"): row.get("lane") for row in rows} if isinstance(rows, list) else None
-            return {"log": None, "lanes": lanes}
-
-
-def _broken(run: _Run, limit: float) -> Outcome | None:
-    """Return hung or crashed, or None when the command ended as a command does."""
-    if run.exit_status is None:
-        return run.trouble(OutcomeKind.HUNG, f"no end after {limit:g} s; killed with its children")
-    if run.exit_status < 0:
-        return run.trouble(OutcomeKind.CRASHED, f"ended by {_signal(-run.exit_status)}")
-    if run.exit_status > 128 and not (run.stdout or run.stderr).strip():
-        # What a shell, and what stands in for a kill, say of one that a signal ended: what it did is unknown.
-        return run.trouble(OutcomeKind.CRASHED, f"ended by {_signal(run.exit_status - 128)}")
-    if "Traceback (most recent call last)" in run.stderr and _object(run.stdout) is None:
-        return run.trouble(OutcomeKind.CRASHED, f"traceback: {_last_line(run.stderr)}")
-    return None
-
-
-def _declined(run: _Run) -> Outcome | None:
-    """Return refused or failed, with what the command says of it and nothing invented; None for success."""
-    if run.exit_status == 0:
-        return None
-    told = _object(run.stdout) or _object_at_end(run.stderr)
-    if told is None:
-        # Prose. The parser of the command line says what it does not accept with status 2.
-        kind = OutcomeKind.REFUSED if run.exit_status == 2 else OutcomeKind.FAILED
-        text = (run.stderr.strip() or run.stdout.strip())[-2000:]
-        return run.trouble(kind, text or f"exit status {run.exit_status} without a word")
-    message = str(told.get("error") or told.get("message") or told)
-    refused = "diagnostic_code" not in told and _RULE.match(message)
-    return run.outcome(OutcomeKind.REFUSED if refused else OutcomeKind.FAILED, {**told, "message": message})
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    """Return the one JSON object that ``text`` is."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _object_at_end(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that ``text`` ends with: warnings may come first."""
-    starts = (match.start() for match in re.finditer(r"^\{", text, re.MULTILINE))
-    return next((value for start in starts if (value := _object(text[start:])) is not None), None)
-
-
-def _text(output: bytes) -> str:
-    """Return what was printed; what is not UTF-8 must not turn into valid JSON."""
-    return output.decode("utf-8", errors="backslashreplace")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _CUT else f"{text[:_CUT]}... ({len(text) - _CUT} more)"
-
-
-def _last_line(text: str) -> str:
-    return text.strip().rsplit("\n", 1)[-1]
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
