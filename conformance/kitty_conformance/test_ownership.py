@@ -643,3 +643,6 @@ def test_a_context_that_cannot_be_read_is_not_none_at_all(worlds: Worlds) -> Non
     lane.world.check(
         told_of(told, "context"), Finding.WRONG_DIAGNOSTIC, f"{answer['outcome']}, and not a word of it: {dict(answer)}"
     )
+    # The fallback is for no context at all; 3.2.x warns of most things.
+    passed = lane.world.profile.guard_blocks and answer["outcome"] == "allowed"
+    lane.world.check(not passed, Finding.UNSAFE_PASSED, f"a torn context passes for none at all: {dict(answer)}")

@@ -7,6 +7,7 @@ scenario and the finding. It proves that the suite is sensitive to that mistake;
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -23,7 +24,7 @@ def mutants() -> dict[str, type[Mutant]]:
 
 
 def create(name: str) -> Callable[[], Reference]:
-    """Return what makes the mutant called ``name``, the variant, or ``KIND@N`` of ``late``; LookupError with the known ones otherwise."""
+    """Return what makes the mutant called ``name``, the variant, or ``KIND@N`` of ``late``; LookupError with its like otherwise."""
     if "@" in name:
         from . import late
 
@@ -32,5 +33,11 @@ def create(name: str) -> Callable[[], Reference]:
 
     known: dict[str, Callable[[], Reference]] = {**mutants(), **{variant.name: variant for variant in VARIANTS}}
     if name not in known:
-        raise LookupError(f"unknown mutant {name!r}; known: {', '.join(sorted(known))}")
+        like = [one for one in known if name in one] or get_close_matches(name, known)
+        told = (
+            f"did you mean {' or '.join(map(repr, like[:5]))}?"
+            if like
+            else "`kitty-conform certify --table FILE` names all"
+        )
+        raise LookupError(f"unknown mutant {name!r}; {told}")
     return known[name]

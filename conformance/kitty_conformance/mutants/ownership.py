@@ -442,6 +442,11 @@ class _UnprotectedFallback(Guard):
         return [] if scope.context_source == "absent" else super().weigh(names, scope, policy, owns)
 
 
+class _TornFallsBack(Ownership):
+    def may_be_about(self, path: Path) -> bool:  # noqa: ARG002
+        return False
+
+
 class _ClaimsCanonical(Ownership):
     def without_context(self, branch: str) -> Scope | None:
         found = super().without_context(branch)
@@ -615,5 +620,7 @@ MUTANTS: list[type[Mutant]] = [
             "Without a context the answer says that canonical status was looked at.", _ClaimsCanonical),
     _mutant("torn-is-absent", "OWN-011", _TORN, _WRONG,
             "A context that cannot be read is passed over in silence.", _TornIsAbsent),
+    _mutant("torn-falls-back", "OWN-011", _TORN, _PASSED,
+            "A context that cannot be read passes for none at all, and the fallback applies.", _TornFallsBack),
 ]
 # fmt: on
