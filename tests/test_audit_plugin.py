@@ -82,9 +82,42 @@ def test_each_mission_and_rule_is_an_item_and_findings_name_the_remedy(run: Audi
     )
 
 
-def test_several_workers_find_what_one_does(run: Audit, tmp_path: Path) -> None:
-    result = run("-p", "xdist", "-n", "2", f"--junitxml={tmp_path / 'junit.xml'}", apart=True)
+def test_several_workers_find_what_one_does(
+    pytester: pytest.Pytester, run: Audit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(
+        noting="""
+        import json, os
+
+        class Noting:
+            def pytest_runtest_logreport(self, report):
+                told = [report.nodeid, report.when, report.outcome, report.location, str(report.longrepr)]
+                findings = report.kitty_audit["findings"] if report.when == "call" else None
+                with open(os.environ["NOTED"], "a") as file:
+                    file.write(json.dumps([*told, report.user_properties, findings]) + "\\n")
+
+        def pytest_configure(config):
+            if not hasattr(config, "workerinput"):
+                config.pluginmanager.register(Noting())
+
+        def pytest_collection_modifyitems(items):
+            items.reverse()
+        """
+    )
+    pytester.syspathinsert()
+    noted = {number: tmp_path / f"noted-{number}" for number in (1, 2)}
+    monkeypatch.setenv("NOTED", str(noted[1]))
+    run("-p", "noting").assert_outcomes(failed=1, passed=2 * len(RULES) - 5, skipped=4)
+    monkeypatch.setenv("NOTED", str(noted[2]))
+    result = run(
+        "-p", "noting", "-p", "xdist", "-n", "2", "-v", f"--junitxml={tmp_path / 'junit.xml'}", apart=True
+    )  # fmt: skip
     result.assert_outcomes(failed=1, passed=2 * len(RULES) - 5, skipped=4)
+    one, two = ([json.loads(line) for line in file.read_text().splitlines()] for file in noted.values())
+    assert sorted(one, key=lambda told: told[:2]) == sorted(two, key=lambda told: told[:2])
+    # A percentage is one of all items.
+    result.stdout.fnmatch_lines(["[[]gw?[]] [[]100%[]] *"])
+    assert told(result).count("[100%]") == 1
     result.stdout.fnmatch_lines([f"2 missions, {2 * len(RULES)} items, 2 findings, 0 of them in the baseline"])
     suites = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
     assert (suites.tests, suites.failures, suites.errors, suites.skipped) == (2 * len(RULES), 1, 0, 4)
@@ -126,6 +159,35 @@ def test_a_mission_is_read_in_one_process_and_collecting_opens_no_file(
     assert len(files) >= 8 * 3
     # Both had something to do.
     assert len({process for process, _ in lines}) == 2
+
+
+@pytest.mark.parametrize("workers", [(), ("-p", "xdist", "-n", "1")], ids=["none", "one"])
+def test_a_run_that_is_to_stop_stops_within_a_mission(run: Audit, workers: tuple[str, ...]) -> None:
+    # The first item of the first mission fails.
+    result = run("-x", *workers, apart=bool(workers))
+    result.assert_outcomes(failed=1)
+    assert "stopping after 1 failures" in told(result)
+
+
+def test_a_worker_that_dies_fails_the_mission_that_it_read_and_no_other(
+    pytester: pytest.Pytester, run: Audit, specs: Path
+) -> None:
+    mission(pytester.path, {"WP01": "done"}, slug="deadly")
+    pytester.makepyfile(
+        dying="""
+        import os, sys
+
+        def watch(event, arguments):
+            if event == "open" and "kitty-specs/deadly" in str(arguments[0]):
+                os._exit(1)
+
+        sys.addaudithook(watch)
+        """
+    )
+    result = run("-p", "dying", "-p", "xdist", "-n", "2", apart=True)
+    assert result.ret == 1
+    result.assert_outcomes(failed=2, passed=2 * len(RULES) - 5, skipped=4)
+    result.stdout.fnmatch_lines(["worker 'gw?' crashed while running 'kitty-specs/deadly*::log-integrity'"])
 
 
 # --- choosing
@@ -314,7 +376,13 @@ def test_nothing_is_written_in_the_repository(
 
 
 def test_a_name_cannot_reach_the_terminal(run: Audit, specs: Path) -> None:
-    for name in ("evil\x1b[2J\x1b]0;owned\x07", "bidi\u202egnp.exe", "two\nlines", os.fsdecode(b"not\xffutf8")):
+    for name in (
+        "evil\x1b[2J\x1b]0;owned\x07",
+        "bidi\u202egnp.exe",
+        "two\nlines",
+        "a::b[c]",
+        os.fsdecode(b"not\xffutf8"),
+    ):
         (specs / name).mkdir()
     result = run("-v")
     assert result.ret == 1
@@ -322,6 +390,7 @@ def test_a_name_cannot_reach_the_terminal(run: Audit, specs: Path) -> None:
     assert "evil\\x1b[2J\\x1b]0;owned\\x07::unsafe-identifiers FAILED" in said
     assert "bidi\\u202egnp.exe::unsafe-identifiers FAILED" in said
     assert "two\\nlines::unsafe-identifiers FAILED" in said
+    assert "a::b[c]::unsafe-identifiers FAILED" in said
     assert "\x1b[2J" not in said
     assert "\u202e" not in said
     assert "Traceback" not in said

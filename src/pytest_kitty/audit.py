@@ -1,17 +1,20 @@
 """``--kitty-audit``: the missions of a repository as test items, one a mission and rule. PYTEST_DONT_REWRITE
 
-Loaded only with the option. Collecting lists names and opens no file; a mission is read when its first item runs, once
-in a process, and all its items run in one process.
+Loaded only with the option. Collecting lists names and opens no file. A mission is read once, by its first item, which
+stands for the others from then on: what pytest runs and pytest-xdist deals out are missions.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +26,17 @@ from kitty_reliability.audit.places import MissionPlace, WrongPathError, find_mi
 from kitty_reliability.audit.rules import RULES, Answer, audit
 from kitty_reliability.formats.visible import visible_line
 
-from .audit_workers import Bundle, unpack
+from .audit_workers import COLLECTED, MESSAGE, REST, pack, unpack
 
 __all__ = ["AuditPlugin", "prepare", "settings"]
 
 #: Plugins that would write into the audited tree.
 _WRITERS: Final = ("cacheprovider", "stepwise", "benchmark")
 _COLOURS: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+
+
+# Before a process ends Python looks for garbage among all the items, for an eighth of the whole time. They end with it.
+atexit.register(gc.freeze)
 
 
 def prepare(config: pytest.Config, args: list[str]) -> None:
@@ -127,11 +134,19 @@ class MissionNode(pytest.Collector):
     """The items of a mission. Its name is plain: no character of it can move a cursor or break a line."""
 
     place: MissionPlace
+    #: The items that are to run.
+    items: list[RuleItem]
 
-    def collect(self) -> list[pytest.Item]:
+    def collect(self) -> list[RuleItem]:
         """Return an item for each rule that is asked."""
-        plugin = _plugin(self.config)
-        return [RuleItem.from_parent(self, name=rule) for rule in plugin.settings.severities]
+        rules = _plugin(self.config).settings.severities
+        # Of a name with brackets and colons pytest would make no id of a child.
+        return [RuleItem.from_parent(self, name=rule, nodeid=f"{self.nodeid}::{rule}") for rule in rules]
+
+    @cached_property
+    def answers(self) -> dict[str, Answer]:
+        """What every rule says; the mission is read here."""
+        return audit(self.place, _plugin(self.config).settings.severities)
 
 
 class Unsound(Exception):
@@ -156,11 +171,11 @@ class RuleItem(pytest.Item):
             Unsound: an error that no baseline knows.
         """
         self.told = []
-        answer = _plugin(self.config).answers(self.parent.place)[self.name]
+        answer = self.parent.answers[self.name]
         if isinstance(answer, CannotJudge):
             pytest.skip(str(answer))
         self.judged = True
-        new = _plugin(self.config).judge(self, answer)
+        new = answer and _plugin(self.config).judge(self, answer)
         if new:
             raise Unsound(new)
 
@@ -179,6 +194,12 @@ class RuleItem(pytest.Item):
         """Return where pytest says that it is."""
         return self.parent.place.directory, None, f"{self.parent.name} {self.name}"
 
+    @cached_property
+    def location(self) -> tuple[str, int | None, str]:
+        """The same for reports; the path of a mission is worked out once."""
+        first = self.parent.items[0]
+        return super().location if self is first else (first.location[0], *self.reportinfo()[1:])
+
 
 class AuditPlugin:
     """Collects the items, and brings together what they found."""
@@ -186,9 +207,7 @@ class AuditPlugin:
     def __init__(self, config: pytest.Config, asked: Settings) -> None:
         self.config = config
         self.settings = asked
-        self._answers: dict[MissionPlace, dict[str, Answer]] = {}
-        self._shown = _names(config.rootpath, asked.places)
-        self._bundle = Bundle()
+        self._in_worker = hasattr(config, "workerinput")
         #: A report of each item, in the order in which they came.
         self.told: list[dict[str, Any]] = []
 
@@ -197,60 +216,84 @@ class AuditPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> bool | None:
         """Collect the missions and nothing else, whatever the repository's ini file says of its tests."""
-        if self.config.pluginmanager.has_plugin("dsession"):
+        self._session = session
+        manager, hook = self.config.pluginmanager, self.config.hook
+        if manager.has_plugin("dsession"):
             return None  # the workers do
-        nodes = []
-        for place in self.settings.places:
-            name = self._shown[place]
-            node = MissionNode.from_parent(session, name=name, nodeid=name)
-            node.place = place
-            nodes.append(node)
-        items = session.items = [item for node in nodes for item in node.collect()]
-        hook = self.config.hook
+        missions = []
+        for place, name in _names(self.config.rootpath, self.settings.places).items():
+            mission = MissionNode.from_parent(session, name=name, nodeid=name)
+            mission.place = place
+            mission.items = mission.collect()
+            missions.append(mission)
+        items: list[pytest.Item] = [item for mission in missions for item in mission.items]
         hook.pytest_collectreport(report=pytest.CollectReport("", "passed", None, list(items)))
-        order = {item.nodeid: number for number, item in enumerate(items)}
-        hook.pytest_collection_modifyitems(session=session, config=self.config, items=items)
-        # Whoever shuffled them: nothing depends on their order but the eye.
-        items.sort(key=lambda item: order[item.nodeid])
-        session.testscollected = len(items)
+        # Nothing here has a fixture to be sorted by.
+        modify = manager.subset_hook_caller("pytest_collection_modifyitems", [manager.get_plugin("funcmanage")])
+        modify(session=session, config=self.config, items=items)
+        kept = set(items)
+        for mission in missions:
+            # In the order of old, whoever shuffled them: nothing depends on it but the eye.
+            mission.items = [item for item in mission.items if item in kept]
+        session.items = [item for mission in missions for item in mission.items]
+        session.testscollected = len(session.items)
+        standing = [mission.items[0] for mission in missions if mission.items]
+        if self._in_worker:
+            session.items[:] = standing
         hook.pytest_collection_finish(session=session)
+        session.items[:] = standing
+        if self._in_worker:
+            # The process ends with the run: its items are no garbage before, and need not be looked through for any.
+            gc.freeze()
         return True
-
-    def answers(self, place: MissionPlace) -> dict[str, Answer]:
-        """Return what every rule says of a mission, which is read the first time."""
-        found = self._answers.get(place)
-        if found is None:
-            found = self._answers[place] = audit(place, self.settings.severities)
-        return found
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Deal out missions, unless another way was asked for."""
-        if config.option.dist != "load":
-            return None
-        from .audit_workers import scheduling
-
-        return scheduling()(config, log)
 
     # --- judging
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """Ask one question. There is nothing to set up, to capture or to tear down, so a third of it all is enough."""
-        hook = item.ihook
-        in_worker = hasattr(self.config, "workerinput")
-        if not in_worker:
-            hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        call = pytest.CallInfo.from_call(item.runtest, "call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
-        report = hook.pytest_runtest_makereport(item=item, call=call)
-        if in_worker and nextitem is not None and nextitem.parent is item.parent:
-            self._bundle.keep(report)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool:
+        """Ask every rule about the mission that ``item`` stands for.
+
+        There is nothing to set up, to capture or to tear down, so of each item a third of the protocol is enough.
+        """
+        assert isinstance(item, RuleItem)
+        hook, session = self.config.hook, item.session
+        if not self._in_worker:
+            for asked in item.parent.items:
+                hook.pytest_runtest_logstart(nodeid=asked.nodeid, location=asked.location)
+                hook.pytest_runtest_logreport(report=self._ask(asked))
+                hook.pytest_runtest_logfinish(nodeid=asked.nodeid, location=asked.location)
+                if session.shouldfail or session.shouldstop:
+                    break
             return True
-        self._bundle.load(report)
-        hook.pytest_runtest_logreport(report=report)
-        if not in_worker:
-            hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        reports: list[pytest.TestReport] = []
+        failures, most = session.testsfailed, self.config.option.maxfail
+        for asked in item.parent.items:
+            reports.append(self._ask(asked))
+            failures += reports[-1].failed
+            if most and failures >= most:
+                break
+        first, *rest = reports
+        setattr(first, MESSAGE, pack(reports, session.testscollected))
+        hook.pytest_runtest_logreport(report=first)
+        for report in rest:
+            # Counts the failures; nobody else in a worker has a use for them.
+            session.pytest_runtest_logreport(report)
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_to_serializable(self, report: Any) -> dict[str, str] | None:
+        """Send the reports of a mission at once."""
+        return getattr(report, MESSAGE, None)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_from_serializable(self, data: dict[str, Any]) -> pytest.TestReport | None:
+        """Make reports of what was sent."""
+        return unpack(data)
+
+    def _ask(self, item: RuleItem) -> pytest.TestReport:
+        call = pytest.CallInfo.from_call(item.runtest, "call", reraise=(pytest.exit.Exception, KeyboardInterrupt))
+        report: pytest.TestReport = self.config.hook.pytest_runtest_makereport(item=item, call=call)
+        return report
 
     def judge(self, item: RuleItem, findings: list[Finding]) -> list[Finding]:
         """Note the findings of an item; return those that it fails for."""
@@ -285,18 +328,26 @@ class AuditPlugin:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
-        """Take a report in, behind those that it brings along; here they come together from every worker."""
-        if hasattr(self.config, "workerinput"):
+        """Take a report in, and after it those that it brings along; here they come together from every worker."""
+        if self._in_worker:
             return (yield)
-        hook = self.config.hook
-        for earlier in unpack(report):
-            hook.pytest_runtest_logreport(report=earlier)
+        hook, rest = self.config.hook, vars(report).pop(REST, ())
+        if hasattr(report, COLLECTED):
+            # To pytest-xdist a mission is one item.
+            self._session.testscollected = getattr(report, COLLECTED)
         yield
         if hasattr(report, "kitty_audit"):
             self.told.append(report.kitty_audit)
             if report.user_properties:
                 # JUnit takes properties from the end of a test.
                 hook.pytest_runtest_logreport(report=_end(report))
+        for later in rest:
+            later.node = vars(report)["node"]
+            hook.pytest_runtest_logreport(report=later)
+        if rest and self._session.shouldfail:
+            # pytest-xdist counts one report a mission.
+            dsession: Any = self.config.pluginmanager.get_plugin("dsession")
+            dsession.shouldstop = self._session.shouldfail
 
     # --- telling
 
@@ -315,7 +366,7 @@ class AuditPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the baseline and the page."""
-        if hasattr(self.config, "workerinput"):
+        if self._in_worker:
             return
         asked = self.settings
         try:
@@ -334,7 +385,7 @@ class AuditPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was found, by rule; the warnings and notes themselves with ``-v``."""
-        if hasattr(self.config, "workerinput"):
+        if self._in_worker:
             return
         found = self.findings
         writer = terminalreporter
