@@ -87,6 +87,7 @@ def test_what_another_holds_is_a_conflict(starts: Worlds, lane: str) -> None:
         ("opus:pete-{0}", "haiku:pete-{0}"),
         ("pete-{0}:opus", "pete-{0}"),
         ("pete-{0} (claude)", "pete-{0}"),
+        ("Pete-{0}", "pete-{0}"),
     ],
 )
 def test_names_that_look_alike_are_two(starts: Worlds, holder: str, other: str) -> None:

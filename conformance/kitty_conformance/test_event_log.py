@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from kitty_reliability.formats.events import encode_row
 from kitty_reliability.implementations.protocol import Capability, Materialize, Outcome
 from kitty_reliability.observe.rows import rows_from_bytes
-from pytest_kitty.scenarios import Finding
+from pytest_kitty.scenarios import Finding, not_applicable
 
 from .lane_table import BOARD
 from .world import World, Worlds, another_process, names_line
@@ -165,6 +166,21 @@ def test_a_retrospective_row_counts_once(worlds: Worlds) -> None:
     )
 
 
+@pytest.mark.kitty_clause("LOG-002")
+def test_a_row_that_is_spelled_otherwise_counts_once(worlds: Worlds) -> None:
+    """A row, and the same again with its keys in another order and without blanks: one event, one content."""
+    world = worlds({"WP01": "planned", "WP02": "claimed"})
+    log = world.mission.log
+    row = log.lane("WP01", "claimed", force=True).last
+    _expect_lanes(world, {"WP01": "claimed", "WP02": "claimed"}, "the row once")
+    once = _snapshot(world)["event_count"] if _has_snapshots(world) else None
+    log.raw(json.dumps(dict(reversed(row.items())), separators=(",", ":")).encode() + b"\n")
+    _expect_lanes(world, {"WP01": "claimed", "WP02": "claimed"}, "the row in two spellings", Finding.COUNTED_TWICE)
+    if once is not None:
+        twice = _snapshot(world)["event_count"]
+        world.check(twice == once, Finding.COUNTED_TWICE, f"{once} events, and {twice} with one of them spelled twice")
+
+
 # --- LOG-003
 
 
@@ -173,6 +189,8 @@ _CONFLICTS: dict[str, dict[str, Any]] = {
     "another actor": {"actor": "somebody-else"},
     "another time": {"at": "2020-03-05T00:00:00+00:00"},
     "another reason": {"reason": "for another reason"},
+    "another work package": {"wp_id": "WP02"},
+    "other metadata": {"policy_metadata": {"agent": "somebody-else"}},
 }
 
 
@@ -194,7 +212,8 @@ def test_one_id_with_two_contents_is_refused(worlds: Worlds, conflict: str, firs
     if _is_contract(world):
         _expect_conflict(world, lines + 1, lines + 2)
     else:
-        _expect_lanes(world, {"WP01": pair[0]["to_lane"], "WP02": "claimed"}, "the first of two rows with one id")
+        expected = {"WP01": "planned", "WP02": "claimed", pair[0]["wp_id"]: pair[0]["to_lane"]}
+        _expect_lanes(world, expected, "the first of two rows with one id")
 
 
 @pytest.mark.kitty_clause("LOG-003")
@@ -209,6 +228,26 @@ def test_one_id_with_two_notes_is_refused(worlds: Worlds) -> None:
         _expect_conflict(world, lines - 1, lines)
     else:
         _expect_lanes(world, {"WP01": "planned", "WP02": "claimed"}, "two notes with one id")
+
+
+@pytest.mark.kitty_clause("LOG-003")
+@pytest.mark.parametrize("first", ["transition", "annotation"])
+def test_one_id_of_two_kinds_is_refused(worlds: Worlds, first: str) -> None:
+    """A transition and an annotation share an id (3.2.x: both count)."""
+    world = worlds({"WP01": "planned", "WP02": "claimed"})
+    _expect_lanes(world, {"WP01": "planned", "WP02": "claimed"}, "distinct ids")
+    log = world.mission.log
+    healthy = log.data
+    row = log.lane("WP01", "claimed").last
+    pair = [row, {**log.note("WP01", "one").last, "event_id": row["event_id"]}]
+    if first == "annotation":
+        pair.reverse()
+    log.rewrite(healthy + encode_row(pair[0]) + encode_row(pair[1]))
+    lines = len(healthy.splitlines())
+    if _is_contract(world):
+        _expect_conflict(world, lines + 1, lines + 2)
+    else:
+        _expect_lanes(world, {"WP01": "claimed", "WP02": "claimed"}, "a transition and a note with one id")
 
 
 def _expect_conflict(world: World, one: int, other: int) -> None:
@@ -245,15 +284,19 @@ def test_a_rejection_outranks_an_approval_of_the_same_instant(
 
 @pytest.mark.kitty_clause("LOG-004")
 def test_a_rejection_outranks_nothing_else(worlds: Worlds) -> None:
-    """Not an approval of another work package, and not one of a moment later."""
-    world = worlds({"WP01": "in_review", "WP02": "in_review", "WP03": "in_review"})
+    """Not an approval of another work package, not one of a moment later, and nothing that is no approval."""
+    world = worlds({"WP01": "in_review", "WP02": "in_review", "WP03": "in_review", "WP04": "in_review"})
     log = world.mission.log
+    # Their ids tell which of the two came first.
+    log.lane("WP04", "planned", at="2020-03-09T12:00:00+00:00")
+    log.lane("WP04", "claimed", at="2020-03-09T12:00:00+00:00", from_lane="planned")
     moment = log.lane("WP01", "in_progress").last["at"]
     log.lane("WP02", "approved", at=moment)
     log.lane("WP03", "in_progress", at="2020-03-09T12:00:00.000000+00:00")
     log.lane("WP03", "approved", at="2020-03-09T12:00:00.500000+00:00", from_lane="in_review")
-    expected = {"WP01": "in_progress", "WP02": "approved", "WP03": "approved"}
-    _expect_lanes(world, expected, "a rejection, an approval beside it, and an approval half a second after another")
+    expected = {"WP01": "in_progress", "WP02": "approved", "WP03": "approved", "WP04": "claimed"}
+    what = "a rejection, an approval beside it, one half a second after another, a claim at the instant of a rejection"
+    _expect_lanes(world, expected, what)
 
 
 @pytest.mark.kitty_clause("LOG-004")
@@ -426,6 +469,23 @@ def test_a_recovery_read_reports_every_line(worlds: Worlds) -> None:
     mixed = [line for pair in zip(bad, lines, strict=False) for line in pair] + lines[len(bad) :]
     world.mission.log.rewrite(b"".join(mixed))
     _expect_recovery(world, [1, 3, 5, 7])
+
+
+@pytest.mark.kitty_clause("LOG-007")
+def test_a_recovery_read_chooses_in_no_silence(worlds: Worlds) -> None:
+    """Two rows share an id and differ: a recovery read that counts one of them says which it left out."""
+    worlds.needs(Capability.RECOVERY)
+    _control(worlds)
+    world = worlds({"WP01": "in_review", "WP02": "claimed"})
+    if not _is_contract(world):
+        not_applicable("in 3.2.x the first of two rows with one id counts, in every read")
+    log = world.mission.log
+    log.row({**log.lane("WP02", "in_progress").last, "to_lane": "blocked"})
+    line = len(log.data.splitlines())
+    outcome = world.state(recover=True)
+    left_out = world.accepted(outcome, "a recovery read")["left_out"] if outcome.ok else [outcome.value]
+    told = any(names_line(item, number) for item in left_out for number in (line - 1, line))
+    world.check(told, Finding.DAMAGE_UNREPORTED, f"of lines {line - 1} and {line} neither is named: {left_out}")
 
 
 @pytest.mark.kitty_clause("LOG-007")

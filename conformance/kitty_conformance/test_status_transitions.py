@@ -361,21 +361,46 @@ def test_open_subtasks_keep_a_package_from_review(worlds: Worlds) -> None:
 
 @pytest.mark.kitty_clause("STA-007")
 def test_recorded_subtasks_open_the_way_to_review(worlds: Worlds) -> None:
-    """Whether a subtask is done is what the log records: every one, not some."""
+    """Whether a subtask is done is what the log records: every one, not some; now, not once."""
     world = worlds(
         {
             "WP01": WorkPackage("in_progress", subtasks=["T001", "T002"]),
             "WP02": WorkPackage("in_progress", subtasks=["T003"]),
+            "WP03": WorkPackage("in_progress", subtasks=["T004"]),
         }
     )
     log = world.mission.log
+    log.annotate("WP03", subtasks={"T004": "done"}).annotate("WP03", subtasks={"T004": "in_progress"})
     log.annotate("WP01", subtasks={"T001": "done", "T002": "in_progress"}).annotate("WP02", subtasks={"T003": "done"})
     mark = world.mark()
     world.moved(mark, world.transition("WP02", "for_review"), "WP02", "for_review")
 
     mark = world.mark()
     world.declined(world.transition("WP01", "for_review"), "in_progress -> for_review with T002 open")
+    world.declined(world.transition("WP03", "for_review"), "in_progress -> for_review with T004 open again")
     world.untouched(mark, "the review was refused")
+
+
+@pytest.mark.kitty_clause("STA-007")
+def test_what_a_guard_asked_for_stands_in_the_row(worlds: Worlds) -> None:
+    """Who approved, and by which review: the row of an approval says so, or nobody can tell that its guard held."""
+    world = worlds({"WP01": "in_review"})
+    review = world.review("approved")
+    mark = world.mark()
+    asked: dict[str, Any] = {
+        "actor": world.reviewer,
+        "review_ref": review["reference"],
+        "review_result": review,
+        "evidence": {"review": review, "repos": [], "verification": []},
+    }
+    row = world.row(world.moved(mark, world.transition("WP01", "approved", **asked), "WP01", "approved")["event_id"])
+    said = {
+        "review_ref": row.get("review_ref"),
+        "review_result": row.get("review_result"),
+        "evidence": (row.get("evidence") or {}).get("review"),
+    }
+    lost = [key for key, value in said.items() if value != (review["reference"] if key == "review_ref" else review)]
+    world.check(not lost, Finding.WRONG_ROW, f"asked with {review}; not in the row as they were asked: {lost}; {row}")
 
 
 @pytest.mark.kitty_clause("STA-007")

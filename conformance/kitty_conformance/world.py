@@ -490,6 +490,9 @@ class World:
             Finding.WRONG_ROW,
             f"reported {work_package} -> {to}, written {row.get('wp_id')} -> {row.get('to_lane')}",
         )
+        # Where logs meet, a row that names no mission, or another one, is nobody's or somebody else's.
+        named = row.get("mission_slug")
+        self.check(named == self.mission.slug, Finding.WRONG_ROW, f"a row of {self.mission.slug} names {named!r}")
         self.check(
             self.lane(work_package) == to,
             Finding.LANE_DISAGREES,

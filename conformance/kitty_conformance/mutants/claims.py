@@ -158,6 +158,12 @@ class _ForgetsWhy(Workflow):
         return {**row, "review_ref": None} if row["to_lane"] == Lane.PLANNED else row
 
 
+class _LowerCase(Workflow):
+    def _row(self, *arguments: Any) -> dict[str, Any]:
+        row = super()._row(*arguments)
+        return {**row, "actor": row["actor"].lower()} if isinstance(row["actor"], str) else row
+
+
 # fmt: off
 MUTANTS: list[type[Mutant]] = [
     mutant(
@@ -169,6 +175,11 @@ MUTANTS: list[type[Mutant]] = [
         "names-by-their-beginning", clause="STA-011", scenario="test_names_that_look_alike_are_two",
         finding="illegal-accepted", adapter=reference(claims_class=_NamesByTheirBeginning),
         mistake="Whoever's name begins like the holder's is the holder.",
+    ),
+    mutant(
+        "names-in-lower-case", clause="STA-011", scenario="test_names_that_look_alike_are_two",
+        finding="illegal-accepted", workflow=_LowerCase,
+        mistake="Who holds it is written down in lower case.",
     ),
     mutant(
         "names-by-their-tool", clause="STA-011", scenario="test_structured_actors_differ_by_any_key",

@@ -6,10 +6,11 @@ import json
 import os
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from kitty_reliability.formats import row_shapes
-from kitty_reliability.formats.diagnostics import DiagnosticError
+from kitty_reliability.formats.diagnostics import Diagnostic, DiagnosticError, diagnostic
 from kitty_reliability.formats.events import LaneRow, Row, encode_row, recover_rows
 from kitty_reliability.formats.instants import instant
 from kitty_reliability.formats.mission import Meta, MissionPaths
@@ -52,6 +53,56 @@ class _OneLaneIsOneRow(Reducer):
             if earlier.data.get("to_lane") == row.data.get("to_lane"):
                 return True
             raise
+
+
+class _OneIdForSeveral(Reducer):
+    def _is_repetition(self, row: Row) -> bool:
+        try:
+            return super()._is_repetition(row)
+        except DiagnosticError:
+            earlier = self._seen[str(row.data["event_id"])]
+            if {**earlier.data, "wp_id": None} == {**row.data, "wp_id": None}:
+                return True
+            raise
+
+
+class _OneIdAKind(Reducer):
+    def _is_repetition(self, row: Row) -> bool:
+        try:
+            return super()._is_repetition(row)
+        except DiagnosticError:
+            if type(self._seen[str(row.data["event_id"])]) is not type(row):
+                return False
+            raise
+
+
+class _ComparesLines(LogStore):
+    @cached_property
+    def texts(self) -> dict[str | None, tuple[bytes, int]]:
+        return {}
+
+    def _parse(self, data: bytes) -> list[Row]:
+        rows, lines = super()._parse(data), data.splitlines()
+        for row in rows:
+            line = lines[row.line - 1 - self._lines]
+            text, earlier = self.texts.setdefault(row.event_id, (line, row.line))
+            if text != line:
+                both = [earlier, row.line]
+                raise diagnostic(
+                    "EVENT_ID_CONFLICT", event_id=row.event_id, line=both[0], other_line=both[1], lines=both
+                )
+        return rows
+
+
+class _RejectionBeatsEverything(Reducer):
+    def _is_outranked(self, package: WorkPackageState, row: LaneRow) -> bool:
+        return bool(package.rejected_when == row.when)
+
+
+class _ChoosesInSilence(Workflow):
+    def _recovered(self, paths: MissionPaths, meta: Meta) -> tuple[Reducer, list[Diagnostic]]:
+        reducer, left_out = super()._recovered(paths, meta)
+        return reducer, [item for item in left_out if item.code != "EVENT_ID_CONFLICT"]
 
 
 class _OffsetsIgnored(Reducer):
@@ -237,6 +288,31 @@ MUTANTS: list[type[Mutant]] = [
         "one-lane-is-one-row", clause="LOG-003", scenario="test_one_id_with_two_contents_is_refused",
         finding="damage-accepted", reducer=_OneLaneIsOneRow,
         mistake="Two rows with one id and one lane are taken for one, whoever wrote them and when.",
+    ),
+    mutant(
+        "one-id-for-several", clause="LOG-003", scenario="test_one_id_with_two_contents_is_refused",
+        finding="damage-accepted", reducer=_OneIdForSeveral,
+        mistake="One event of two work packages counts for the first.",
+    ),
+    mutant(
+        "one-id-a-kind", clause="LOG-003", scenario="test_one_id_of_two_kinds_is_refused",
+        finding="damage-accepted", reducer=_OneIdAKind,
+        mistake="Ids are compared among transitions, and among annotations.",
+    ),
+    mutant(
+        "compares-lines", clause="LOG-002", scenario="test_a_row_that_is_spelled_otherwise_counts_once",
+        finding="legal-refused", store=_ComparesLines,
+        mistake="Two lines with one id are the same row when they are the same bytes.",
+    ),
+    mutant(
+        "rejection-beats-everything", clause="LOG-004", scenario="test_a_rejection_outranks_nothing_else",
+        finding="lane-disagrees", reducer=_RejectionBeatsEverything,
+        mistake="What happens at the instant of a rejection, whatever it is, does not count.",
+    ),
+    mutant(
+        "recovery-chooses-in-silence", clause="LOG-007", scenario="test_a_recovery_read_chooses_in_no_silence",
+        finding="damage-unreported", workflow=_ChoosesInSilence,
+        mistake="A recovery read takes one of two rows with one id, and says nothing of the other.",
     ),
     mutant(
         "approval-beats-rejection", clause="LOG-004",

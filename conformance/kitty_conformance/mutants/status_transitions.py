@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,25 @@ class _ReadingRepairs(Workflow):
         return super().state(root, slug, recover=recover)
 
 
+def _losing(key: str, value: object = None) -> type[Workflow]:
+    """Return a workflow whose rows say nothing of ``key``."""
+
+    class Losing(Workflow):
+        def _row(self, *arguments: Any) -> dict[str, Any]:
+            return {**super()._row(*arguments), key: value}
+
+    return Losing
+
+
+class _OnceDone(Workflow):
+    def _context(self, paths: MissionPaths, reducer: Reducer, request: Transition) -> Context:
+        noted = [row.delta.get("subtasks") or {} for row in reducer.annotations(request.work_package)]
+        done = {name for one in noted for name, lane in one.items() if lane == Lane.DONE}
+        context = super()._context(paths, reducer, request)
+        every = done and done >= set(reducer.subtasks(request.work_package))
+        return replace(context, subtasks_complete=True) if every else context
+
+
 # fmt: off
 MUTANTS: list[type[Mutant]] = [
     mutant(
@@ -273,6 +293,26 @@ MUTANTS: list[type[Mutant]] = [
         "forgets-where-it-came-from", clause="STA-007", scenario="test_a_legal_edge_is_written",
         finding="wrong-row", workflow=_ForgetsWhereItCameFrom,
         mistake="Every row says that the work package came from genesis.",
+    ),
+    mutant(
+        "row-of-no-mission", clause="STA-001", scenario="test_a_success_is_one_row",
+        finding="wrong-row", workflow=_losing("mission_slug", ""),
+        mistake="A row does not say which mission it is of.",
+    ),
+    mutant(
+        "evidence-unwritten", clause="STA-007", scenario="test_what_a_guard_asked_for_stands_in_the_row",
+        finding="wrong-row", workflow=_losing("evidence"),
+        mistake="The evidence of an approval is asked for, and thrown away.",
+    ),
+    mutant(
+        "result-unwritten", clause="STA-007", scenario="test_what_a_guard_asked_for_stands_in_the_row",
+        finding="wrong-row", workflow=_losing("review_result"),
+        mistake="The result of a review is asked for, and thrown away.",
+    ),
+    mutant(
+        "subtasks-once-done", clause="STA-007", scenario="test_recorded_subtasks_open_the_way_to_review",
+        finding="illegal-accepted", workflow=_OnceDone,
+        mistake="A subtask that was done once is done, whatever became of it.",
     ),
     mutant(
         "force-along-the-table", clause="STA-007", scenario="test_force_needs_an_actor_and_a_reason",
