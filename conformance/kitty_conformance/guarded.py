@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from .world import World, Worlds
 __all__ = ["Guarded", "told_of"]
 
 _CONFIG: Final = ".kittify/config.yaml"
+_BUILT: Final = re.compile(r"(?:/[^/\s\"]+)+/world-\d+")
 
 
 class Guarded:
@@ -191,7 +193,9 @@ class Guarded:
 
 def told_of(items: Sequence[Mapping[str, Any]], *words: str) -> bool:
     """Say whether one of the diagnostics has all of the words, in any case."""
-    return any(all(word.lower() in _text(item).lower() for word in words) for item in items)
+    # Where a world is built is named by its scenario, and so by the very words that are looked for.
+    told = [_BUILT.sub("", json.dumps(item, ensure_ascii=False, default=str)).lower() for item in items]
+    return any(all(word.lower() in text for word in words) for text in told)
 
 
 def _text(value: Any) -> str:
