@@ -608,9 +608,15 @@ def told(value: Any) -> str:
     return "" if isinstance(value, str) and ("/" in value or "\\" in value) and " " not in value else str(value)
 
 
+def _lines(value: Mapping[str, Any]) -> Iterator[Any]:
+    for key, told_there in value.items():
+        if str(key).endswith(("line", "lines")):
+            yield from told_there if isinstance(told_there, Sequence) else (told_there,)
+
+
 def names_line(value: Any, line: int) -> bool:
-    """Say whether a diagnostic names ``line``: by a field of its own, or by the words "line N"."""
-    if isinstance(value, Mapping) and (value.get("line") == line or line in (value.get("lines") or ())):
+    """Say whether a diagnostic names ``line``: by a field such as ``line`` or ``other_line``, or by the words "line N"."""
+    if isinstance(value, Mapping) and line in _lines(value):
         return True
     return re.search(rf"\blines? (?:\d+(?:,| and) )*{line}\b", told(value)) is not None
 
