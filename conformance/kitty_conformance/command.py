@@ -20,7 +20,7 @@ import pytest
 from kitty_reliability import __version__
 from kitty_reliability.formats.visible import visible
 from kitty_reliability.implementations.base import ImplementationError
-from pytest_kitty.plugin import clause_report
+from pytest_kitty.plugin import clause_report, something
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
 from . import catalogue, certify_command, completion, known_command, new_adapter, schemas
@@ -268,10 +268,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "implementation",
         nargs="*",
+        type=something,
         help="reference, python:PKG.MOD:NAME, exec:COMMAND, [warm:]spec-kitty[:VERSION], mutant:NAME, null:NAME ...",
     )
-    command.add_argument("--profile", help="judge by this profile (default: the one that is declared)")
-    command.add_argument("--clause", action="append", default=[], metavar="ID", help="only this clause; repeatable")
+    command.add_argument("--profile", type=something, help="judge by this profile (default: the one that is declared)")
+    command.add_argument(
+        "--clause", type=something, action="append", default=[], metavar="ID", help="only this clause; repeatable"
+    )
     command.add_argument("--seed", type=int, help="what slugs and actors are drawn from (default: new each run)")
     command.add_argument("--install", action="store_true", help="install the released spec-kitty that is named")
     command.add_argument("--details", action="store_true", help="show the story of each failure")

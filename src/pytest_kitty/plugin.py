@@ -6,6 +6,7 @@ its environment, used or not. PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 from collections.abc import Generator, Mapping, Sequence
@@ -79,6 +80,13 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(_Hooks)
 
 
+def something(text: str) -> str:
+    """Return what an option was given; refuse nothing at all, which is what a variable that is not set comes to."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it names nothing; is a variable empty?")
+    return text
+
+
 # Help texts: capital first letter, no full stop for one phrase. Every dest begins with kitty_.
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options and their ini keys; a flag wins over the ini file."""
@@ -87,12 +95,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kitty-implementation",
         metavar="SPEC",
         dest="kitty_implementation",
+        type=something,
         help="Implementation under test: a name, python:PKG.MOD:NAME, exec:COMMAND, spec-kitty[:VERSION]",
     )
     group.addoption(
         "--kitty-profile",
         metavar="NAME",
         dest="kitty_profile",
+        type=something,
         help="Profile to judge by: contract-320 or spec-kitty-3.2 (default: the one it declares)",
     )
     group.addoption(
@@ -107,6 +117,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ID",
         action="append",
         dest="kitty_clauses",
+        type=something,
         help="Run the scenarios of this clause only, such as STA-002; may be repeated",
     )
     group.addoption(
@@ -115,6 +126,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         nargs="+",
         action="extend",
         dest="kitty_audit",
+        type=something,
         help="Audit mission state instead of running tests: a kitty-specs folder, a repository that has one, a mission",
     )
     group.addoption(
@@ -135,18 +147,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kitty-audit-baseline",
         metavar="FILE",
         dest="kitty_audit_baseline",
+        type=something,
         help="Let the errors that FILE lists pass; only new ones fail, and entries that are stale are told",
     )
     group.addoption(
         "--kitty-audit-write-baseline",
         metavar="FILE",
         dest="kitty_audit_write_baseline",
+        type=something,
         help="Write the errors that are found to FILE, and fail for none",
     )
     group.addoption(
         "--kitty-audit-html",
         metavar="FILE",
         dest="kitty_audit_html",
+        type=something,
         help="Write what the audit found to FILE, one page of HTML that needs nothing else",
     )
     parser.addini("kitty_audit_rules", "Rules of the audit, as --kitty-audit-rules", type="args", default=[])
