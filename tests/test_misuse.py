@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kitty_conformance.command import main
@@ -28,3 +30,13 @@ def test_a_variable_that_is_not_set_does_not_have_the_reference_judged(
 def test_an_option_that_names_nothing_is_refused(pytester: pytest.Pytester, option: str) -> None:
     with pytest.raises(pytest.UsageError, match=f"argument --kitty-{option}: it names nothing"):
         pytester.parseconfig(f"--kitty-{option}=")
+
+
+def test_whoever_names_nobody_has_his_own_judged(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text, named in (('"exec:./mine"', "'./mine' cannot be started"), ("3", "implementation is a text")):
+        (tmp_path / "pyproject.toml").write_text(f"[tool.kitty]\nimplementation = {text}\n")
+        assert main(["run"]) == 3
+        assert named in capfd.readouterr().err

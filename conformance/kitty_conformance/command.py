@@ -20,6 +20,7 @@ import pytest
 from kitty_reliability import __version__
 from kitty_reliability.formats.visible import visible
 from kitty_reliability.implementations.base import ImplementationError
+from kitty_reliability.implementations.registry import read_settings
 from pytest_kitty.plugin import clause_report, something
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
@@ -79,7 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (OSError, KnownError) as error:
             return refuse(error, WRONG_LIST if isinstance(error, KnownError) else IN_ERROR)
     worst = CONFORMS
-    for spec in options.implementation or ["reference"]:
+    try:
+        named = options.implementation or [read_settings(Path("pyproject.toml")).implementation or "reference"]
+    except ImplementationError as error:
+        return refuse(error)
+    for spec in named:
         try:
             if options.install:
                 _install(spec)
@@ -269,7 +274,7 @@ def _parser() -> argparse.ArgumentParser:
         "implementation",
         nargs="*",
         type=something,
-        help="reference, python:PKG.MOD:NAME, exec:COMMAND, [warm:]spec-kitty[:VERSION], mutant:NAME, null:NAME ...",
+        help="reference, python:PKG.MOD:NAME, exec:COMMAND, [warm:]spec-kitty[:VERSION], mutant:NAME, null:NAME ... (default: what [tool.kitty] in pyproject.toml names, or reference)",
     )
     command.add_argument("--profile", type=something, help="judge by this profile (default: the one that is declared)")
     command.add_argument(
