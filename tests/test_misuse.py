@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,3 +46,40 @@ def test_whoever_names_nobody_has_his_own_judged(
         (tmp_path / "pyproject.toml").write_text(f"[tool.kitty]\nimplementation = {text}\n")
         assert main(["run"]) == 3
         assert named in capfd.readouterr().err
+
+
+#: Says who it is, and no more.
+SILENT = """read line
+echo '{"id": 1, "ok": {"name": "silent", "version": "1", "protocol": 1, "profile": "contract-320"}}'
+read line
+touch asked
+sleep 600
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process of Windows is not told to end, it ends")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_run_that_is_told_to_end_writes_its_reports_and_leaves_nobody(tmp_path: Path, number: str) -> None:
+    (tmp_path / "silent.sh").write_text(SILENT)
+    (temporary := tmp_path / "temporary").mkdir()
+    command = [sys.executable, "-m", "kitty_conformance.command", "run", "exec:sh silent.sh", "--clause", "LOG-001"]
+    command += ["--report-json", "run.jsonl", "--report-html", "run.html"]
+    options = {
+        "cwd": tmp_path,
+        "env": {**os.environ, "TMPDIR": str(temporary)},
+        "text": True,
+        "start_new_session": True,
+    }
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options) as run:
+        while not (tmp_path / "asked").exists():
+            assert run.poll() is None
+            time.sleep(0.01)
+        # As a terminal does it; what was started for the run is told as well.
+        os.killpg(run.pid, getattr(signal, number))
+        text, _ = run.communicate()
+    assert (run.returncode, "Traceback" in text) == (3, False), text
+    footer = json.loads((tmp_path / "run.jsonl").read_text().splitlines()[-1])
+    assert (footer["exit_status"], len(footer["not_decided"])) == (3, 4)
+    assert sorted(path.name for path in tmp_path.glob("run.*")) == ["run.html", "run.jsonl"]
+    # Where tests have their directories, pytest keeps the last three.
+    assert [path.name.startswith("pytest-of-") for path in temporary.iterdir()] == [True]

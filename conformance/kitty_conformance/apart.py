@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
+from types import FrameType
+from typing import Final, NoReturn, Self
 
 from .reporting.document import line, read_report
 
-__all__ = ["MOST_ENDS", "Notes", "reproduce_apart", "run_apart"]
+__all__ = ["MOST_ENDS", "Notes", "ends_in_order", "reproduce_apart", "run_apart"]
 
 #: After so many processes that ended before their time the rest is not run.
 MOST_ENDS: Final = 20
 _VARIABLE: Final = "KITTY_CONFORM_NOTES"
+#: What a person or a CI ends a run with.
+_ENDS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_Handler = Callable[[int, FrameType | None], object]
 
 
 class Notes:
@@ -77,24 +85,61 @@ class Notes:
         return True
 
 
-def run_apart(arguments: Sequence[str], spec: str, directory: Path) -> int | None:
-    """Run ``kitty-conform`` with ``arguments`` and return its exit status; None when it ended with nothing decided.
+def ends_in_order() -> None:
+    """Let this process, when it is told to end, write its report and end what it started; once is enough."""
 
-    ``directory`` is an empty one for notes.
+    def stop(*_: object) -> NoReturn:
+        # A terminal tells the whole group, and whoever waits for this process passes it on.
+        for number in _ENDS:
+            signal.signal(number, lambda *_: None)
+        raise KeyboardInterrupt
+
+    _handle(stop)
+
+
+@contextmanager
+def _passed_on(process: subprocess.Popen[bytes], ended: list[int]) -> Iterator[None]:
+    """Tell ``process`` what this one is told, and kill it when it is told so again; ``ended`` has what it was told."""
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        ended.append(number)
+        (process.kill if len(ended) > 1 else process.terminate)()
+
+    before = _handle(pass_on)
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _handle(handler: _Handler) -> list[tuple[int, signal._HANDLER]]:
+    """Have ``handler`` called for each signal that is not ignored, as nohup does; return what was called before."""
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    heeded = [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]
+    return [(number, signal.signal(number, handler)) for number in heeded]
+
+
+def run_apart(arguments: Sequence[str], spec: str, directory: Path) -> tuple[int | None, bool]:
+    """Run ``kitty-conform`` with ``arguments``; return its exit status, and whether it was told to end.
+
+    The status is None when it ended with nothing decided. ``directory`` is an empty one for notes.
     """
     notes = Notes(directory)
+    ended: list[int] = []
     while True:
-        done = subprocess.run(
-            [sys.executable, "-m", "kitty_conformance.command", *arguments],
-            env=Notes.environment(directory),
-            check=False,
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kitty_conformance.command", *arguments], env=Notes.environment(directory)
         )
+        with _passed_on(process, ended):
+            status = process.wait()
         if notes.status is not None:
-            return notes.status
-        said = f"kitty-conform: the run against {spec} ended before its end, with status {done.returncode}"
-        if not notes.end(done.returncode):
+            return notes.status, bool(ended)
+        said = f"kitty-conform: the run against {spec} ended before its end, with status {status}"
+        if ended or not notes.end(status):
             print(f"\n{said}: nothing is decided.", file=sys.stderr)
-            return None
+            return None, bool(ended)
         scenario, _ = notes.ended[-1]
         print(f"\n{said}, in {scenario}. Another process goes on behind it.", file=sys.stderr)
         print("An implementation in this process can end it; try served: in front of its name.", file=sys.stderr)

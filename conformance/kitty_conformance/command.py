@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import pytest
 
@@ -25,7 +25,7 @@ from pytest_kitty.plugin import clause_report, something
 from pytest_kitty.report import ClauseReport, ClauseVerdict, Verdict
 
 from . import catalogue, certify_command, completion, known_command, new_adapter, schemas
-from .apart import Notes, reproduce_apart, run_apart
+from .apart import Notes, ends_in_order, reproduce_apart, run_apart
 from .exit_status import CONFORMS, IN_ERROR, NOTHING_RAN, UNDECIDED, VIOLATED, WRONG_LIST, refuse
 from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
@@ -36,6 +36,10 @@ from .reporting.recorder import Recorder
 from .vectors import __main__ as vectors_command
 
 __all__ = ["main", "run"]
+
+
+#: A run that was ended early lists no more of the scenarios that it did not come to.
+_MOST_TOLD: Final = 10
 
 
 class _Witness:
@@ -70,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     notes = Notes.of_this_process()
     if notes is not None:
+        ends_in_order()
         ended = notes.status = _run(options, options.implementation[0], given[split + 1 :], notes)
         return ended
     if problem := reports.problem(options):
@@ -106,12 +111,15 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
     with tempfile.TemporaryDirectory() as directory:
         notes = Path(directory)
         report = options.report_json or notes / "report"
-        status = run_apart([*arguments, f"--report-json={report}", *behind], spec, notes)
-        if options.reproductions is not None and report.exists():
+        status, stopped = run_apart([*arguments, f"--report-json={report}", *behind], spec, notes)
+        if options.reproductions is not None and report.exists() and not stopped:
             reproduce_apart(report, options.reproductions, notes, behind[1:])
         if report.exists():
             reports.write(options, read_report(report))
-    return IN_ERROR if status is None else status
+    status = IN_ERROR if status is None else status
+    if stopped:
+        raise SystemExit(status)
+    return status
 
 
 def _run(options: argparse.Namespace, spec: str, behind: list[str], notes: Notes) -> int:
@@ -190,8 +198,10 @@ def _complete(witness: _Witness, clauses: set[str]) -> bool:
     results = {} if witness.report is None else witness.report.results
     lost = sorted(witness.collected - results.keys())
     missing = sorted(clauses - {clause for result in results.values() for clause in result.clauses})
-    for scenario in lost:
+    for scenario in lost[:_MOST_TOLD]:
         print(f"not decided: {scenario} was not run to its end")
+    if more := lost[_MOST_TOLD:]:
+        print(f"not decided: {len(more)} more scenarios were not run to their end")
     if missing:
         print(f"not decided: nothing was run for {', '.join(missing)}")
     return not lost and not missing
