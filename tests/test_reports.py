@@ -93,6 +93,10 @@ def test_the_schema_of_a_line_is_a_schema_and_is_printed(tmp_path: Path) -> None
     assert kitty_conform("schema", "report", cwd=tmp_path).stdout == schemas.text("report")
 
 
+def test_a_run_leaves_its_reports_and_nothing_else(written: Path) -> None:
+    assert sorted(path.name for path in written.iterdir()) == sorted(f"run.{name}" for name in ("json", *FORMS))
+
+
 def test_a_report_is_header_results_and_footer(written: Path) -> None:
     lines = [json.loads(text) for text in (written / "run.json").read_bytes().splitlines()]
     for value in lines:

@@ -170,7 +170,8 @@ def run(
     command = [
         # A configuration of its own: that of the project it is run in is about that project's tests.
         "-c", str(here / "pytest.ini"), "--rootdir", str(Path.cwd()),
-        "-p", "kitty", "-p", "no:cacheprovider", "--pyargs", "kitty_conformance",
+        # Nor does it leave anything there.
+        "-p", "kitty", "-p", "no:cacheprovider", "-p", "no:benchmark", "--pyargs", "kitty_conformance",
         "--kitty-implementation", spec,
         # This command had to import the plugin before pytest did.
         "-W", "ignore::pytest.PytestAssertRewriteWarning",
