@@ -375,6 +375,14 @@ def test_nothing_is_written_in_the_repository(
     assert tree(root) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_a_link_to_itself_is_a_finding_and_not_the_end(run: Audit, specs: Path) -> None:
+    (specs / "circle").symlink_to("circle")
+    result = run("--kitty-audit-rules", "mission-files")
+    assert result.parseoutcomes()["passed"] == 2
+    result.stdout.fnmatch_lines(["kitty-specs/circle/.: *is a link; it was not followed*"])
+
+
 def test_a_name_cannot_reach_the_terminal(run: Audit, specs: Path) -> None:
     for name in (
         "evil\x1b[2J\x1b]0;owned\x07",

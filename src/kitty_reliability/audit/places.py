@@ -91,6 +91,9 @@ def _listed(specs: Path) -> list[MissionPlace]:
 def _is_mission(entry: os.DirEntry[str]) -> bool:
     # A link is listed even when it leads nowhere: where it leads is for the rules to say.
     if entry.is_symlink():
-        return not entry.is_file()
+        try:
+            return not entry.is_file()
+        except OSError:  # in a circle
+            return True
     # What tools leave behind (`.pytest_cache`) is nobody's mission.
     return entry.is_dir() and (entry.name[:1] != "." or os.path.lexists(Path(entry.path, META_NAME)))
