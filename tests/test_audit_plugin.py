@@ -224,12 +224,31 @@ def test_rules_and_severities_are_chosen_by_flag_and_ini(pytester: pytest.Pytest
         (["--kitty-audit-severity", "x=off"], "*--kitty-audit-severity: no rule 'x'*"),
         (["--kitty-audit-baseline", "gone.json"], "*no such file; write one with --kitty-audit-write-baseline *"),
         (["--kitty-audit-html", "no/where.html"], "*--kitty-audit-html: *no is no directory; make it first*"),
+        (["--kitty-audit-write-baseline", "/dev/null"], "*--kitty-audit-write-baseline: * is no regular file*"),
+        (["--kitty-audit-baseline", "/dev/zero"], "*--kitty-audit-baseline: /dev/zero: no regular file; write one *"),
         (["--kitty-audit-write-baseline", "."], "*--kitty-audit-write-baseline: * is a directory; name a file in it*"),
     ],
-    ids=["rule", "no level", "level", "rule of level", "baseline", "page", "directory"],
+    ids=["rule", "no level", "level", "rule of level", "baseline", "page", "device", "endless", "directory"],
 )
 def test_a_wrong_flag_is_a_usage_error_with_a_remedy(run: Audit, arguments: list[str], said: str) -> None:
     result = run(*arguments)
+    assert result.ret == USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("kitty_audit_rules = [3]", "*kitty_audit_rules*3*"),
+        ('kitty_audit_baseline = ["x"]', "*kitty_audit_baseline*['x']*"),
+        ('kitty_implementation = ["x"]', "*kitty_implementation*['x']*"),
+    ],
+)
+def test_an_ini_value_of_the_wrong_type_is_a_usage_error(
+    pytester: pytest.Pytester, run: Audit, line: str, said: str
+) -> None:
+    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\n{line}")
+    result = run("-W", "ignore::DeprecationWarning")
     assert result.ret == USAGE_ERROR
     result.stderr.fnmatch_lines([said])
 
@@ -383,7 +402,7 @@ def test_a_link_to_itself_is_a_finding_and_not_the_end(run: Audit, specs: Path) 
     result.stdout.fnmatch_lines(["kitty-specs/circle/.: *is a link; it was not followed*"])
 
 
-def test_a_name_cannot_reach_the_terminal(run: Audit, specs: Path) -> None:
+def test_a_name_cannot_reach_the_terminal(pytester: pytest.Pytester, run: Audit, specs: Path) -> None:
     for name in (
         "evil\x1b[2J\x1b]0;owned\x07",
         "bidi\u202egnp.exe",
@@ -403,3 +422,6 @@ def test_a_name_cannot_reach_the_terminal(run: Audit, specs: Path) -> None:
     assert "\u202e" not in said
     assert "Traceback" not in said
     assert "INTERNALERROR" not in said
+    # A worker's report is sent as UTF-8.
+    told_of = pytester.inline_run("-p", "kitty", "--kitty-audit", str(specs)).getreports("pytest_runtest_logreport")
+    assert all(report.location[0].encode() for report in told_of)

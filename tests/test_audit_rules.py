@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kitty_reliability.audit.baseline import Baseline, BaselineError
+from kitty_reliability.audit.baseline import Baseline, BaselineError, Entry
 from kitty_reliability.audit.findings import CannotJudge, Finding, Severity
 from kitty_reliability.audit.mission import AuditedMission
 from kitty_reliability.audit.places import MissionPlace, WrongPathError, find_missions
@@ -604,6 +604,26 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(BaselineError, match="--kitty-audit-write-baseline"):
         Baseline.load(path)
+
+
+def test_an_entry_cannot_reach_the_terminal() -> None:
+    assert str(Entry("m", "rule", "\x1b[2J", "a\nb")) == r"m rule: \x1b[2J, a\nb"
+
+
+def test_a_baseline_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match=r"taken'$"):
+        Baseline(tmp_path / "taken").write()
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_an_answer_does_not_keep_what_was_read(tmp_path: Path) -> None:
+    folder = hostile(tmp_path)
+    (folder / LOG).write_bytes(b"oops\n" * 3)
+    (place,) = find_missions([folder])
+    reasons = [answer for answer in audit(place, RULES).values() if isinstance(answer, CannotJudge)]
+    assert reasons
+    assert [(reason.__traceback__, reason.__context__) for reason in reasons] == [(None, None)] * len(reasons)
 
 
 def test_every_rule_rests_on_clauses_of_the_contract() -> None:

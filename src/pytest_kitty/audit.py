@@ -84,8 +84,10 @@ def settings(config: pytest.Config) -> Settings:
     writes = option.kitty_audit_write_baseline
     path = writes or option.kitty_audit_baseline
     file = here / path if path else None
-    if file is None and config.getini("kitty_audit_baseline"):
-        file = (config.inipath or config.rootpath / "x").parent / config.getini("kitty_audit_baseline")
+    if file is None and (named := config.getini("kitty_audit_baseline")):
+        if not isinstance(named, str):
+            raise pytest.UsageError(f"kitty_audit_baseline: {named!r} is no text; name one file")
+        file = (config.inipath or config.rootpath / "x").parent / named
     try:
         baseline = None if file is None else Baseline(file) if writes else Baseline.load(file)
     except BaselineError as error:
@@ -96,6 +98,10 @@ def settings(config: pytest.Config) -> Settings:
             raise pytest.UsageError(f"{name}: {target} is a directory; name a file in it")
         if target is not None and not target.parent.is_dir():
             raise pytest.UsageError(f"{name}: {target.parent} is no directory; make it first")
+    if writes and file is not None and file.exists() and not file.is_file():
+        raise pytest.UsageError(
+            f"--kitty-audit-write-baseline: {file} is no regular file, and would be replaced by one"
+        )
     return Settings(places, _severities(config), baseline, bool(writes), html)
 
 
@@ -121,8 +127,9 @@ def _severities(config: pytest.Config) -> dict[str, Severity]:
     return {rule: severity for rule, severity in chosen.items() if severity is not Severity.OFF}
 
 
-def _words(given: Iterable[str]) -> list[str]:
-    return [word for text in given for word in text.replace(",", " ").split()]
+def _words(given: Iterable[object]) -> list[str]:
+    # An ini file in TOML may have anything in its list.
+    return [word for text in given for word in str(text).replace(",", " ").split()]
 
 
 def _require_rule(rule: str, source: str) -> None:
@@ -189,6 +196,11 @@ class RuleItem(pytest.Item):
             lines += [f"{self.parent.name}/{finding.place}: {finding.what} [{finding.clause}]"]
             lines += [f"    remedy: {finding.remedy}"]
         return "\n".join(lines)
+
+    @property
+    def location(self) -> tuple[str, int | None, str]:
+        """Where pytest says that it is, in plain text: a path that is no Unicode does not come through to a worker."""
+        return self.parent.name, None, f"{self.parent.name} {self.name}"
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return where pytest says that it is."""
@@ -381,7 +393,9 @@ class AuditPlugin:
                 html = page(self.findings, asked.severities, counts, [(one["mission"], one["rule"]) for one in skipped])
                 asked.html.write_text(html, encoding="utf-8")
         except OSError as error:
-            raise pytest.UsageError(f"{error.filename}: {error.strerror}; name a file that can be written") from None
+            raise pytest.UsageError(
+                f"{error.filename or asked.html}: {error.strerror}; name a file that can be written"
+            ) from None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what was found, by rule; the warnings and notes themselves with ``-v``."""

@@ -320,7 +320,9 @@ def clause_report(config: pytest.Config) -> ClauseReport:
 
 def _setting(config: pytest.Config, name: str) -> Any:
     value = config.getoption(name)
-    return config.getini(name) if value is None else value
+    if value is None and isinstance(value := config.getini(name), list):
+        raise pytest.UsageError(f"{name}: {value!r} is no text; write one")
+    return value
 
 
 def _named(config: pytest.Config) -> bool:

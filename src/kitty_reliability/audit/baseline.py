@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     subject: str
 
     def __str__(self) -> str:
-        return f"{self.mission} {self.rule}: {self.file}, {self.subject}"
+        return plain(f"{self.mission} {self.rule}: {self.file}, {self.subject}")
 
 
 class Baseline:
@@ -49,12 +49,16 @@ class Baseline:
             BaselineError: missing, unreadable, or no baseline.
         """
         remedy = f"write one with --kitty-audit-write-baseline {path}"
+        # A pipe would be waited for; it may be the audited repository that names the file.
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            regular = path.is_file() or not path.exists()
+            value = json.loads(path.read_text(encoding="utf-8")) if regular else None
         except FileNotFoundError:
             raise BaselineError(f"{path}: no such file; {remedy}") from None
         except (OSError, ValueError, RecursionError) as error:
             raise BaselineError(f"{path}: {plain(error)}; {remedy}") from None
+        if not regular:
+            raise BaselineError(f"{path}: no regular file; {remedy}")
         listed = value.get("findings") if isinstance(value, dict) and value.get("version") == 1 else None
         if not isinstance(listed, list) or not all(map(_is_entry, listed)):
             raise BaselineError(f"{path}: not a baseline of version 1; {remedy}")
@@ -97,13 +101,17 @@ class Baseline:
         return not os.path.lexists(self.path.parent / entry.mission)
 
     def write(self) -> None:
-        """Write the file as a whole; OSError when that cannot be done."""
+        """Write the file as a whole; OSError, which names it, when that cannot be done."""
         listed = [entry._asdict() for entry in sorted(self.entries.elements())]
         rows = ",\n".join(f"  {json.dumps(one)}" for one in listed)
         text = f'{{"version": 1, "findings": [{rows and chr(10)}{rows}{rows and chr(10)}]}}\n'
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path)
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
 
 def _is_entry(value: Any) -> bool:

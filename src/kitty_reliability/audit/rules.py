@@ -54,7 +54,8 @@ def _answer(rule: Rule, find: _Find, mission: AuditedMission) -> Answer:
             raise CannotJudge("the directory of the mission is a link; it was not followed")
         return list(_bounded(rule, find(mission)))
     except CannotJudge as reason:
-        return reason
+        # The one that was raised holds on to the mission and all that was read of it.
+        return CannotJudge(str(reason))
 
 
 def _bounded(rule: Rule, findings: Iterable[Finding]) -> Iterator[Finding]:
