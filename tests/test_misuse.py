@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from kitty_conformance.command import main
+
+COMMAND = [sys.executable, "-m", "kitty_conformance.command"]
 
 
 def said(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
@@ -58,12 +61,11 @@ sleep 600
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process of Windows is not told to end, it ends")
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_a_run_that_is_told_to_end_writes_its_reports_and_leaves_nobody(tmp_path: Path, number: str) -> None:
+def test_a_run_that_is_told_to_end_writes_its_reports_and_leaves_nobody(tmp_path: Path) -> None:
     (tmp_path / "silent.sh").write_text(SILENT)
     (temporary := tmp_path / "temporary").mkdir()
-    command = [sys.executable, "-m", "kitty_conformance.command", "run", "exec:sh silent.sh", "--clause", "LOG-001"]
-    command += ["--report-json", "run.jsonl", "--report-html", "run.html"]
+    reports = ["--report-json", "run.jsonl", "--report-html", "run.html"]
+    command = [*COMMAND, "run", "exec:sh silent.sh", "--clause", "LOG-001", *reports]
     options = {
         "cwd": tmp_path,
         "env": {**os.environ, "TMPDIR": str(temporary)},
@@ -75,7 +77,7 @@ def test_a_run_that_is_told_to_end_writes_its_reports_and_leaves_nobody(tmp_path
             assert run.poll() is None
             time.sleep(0.01)
         # As a terminal does it; what was started for the run is told as well.
-        os.killpg(run.pid, getattr(signal, number))
+        os.killpg(run.pid, signal.SIGINT)
         text, _ = run.communicate()
     assert (run.returncode, "Traceback" in text) == (3, False), text
     footer = json.loads((tmp_path / "run.jsonl").read_text().splitlines()[-1])
@@ -83,3 +85,38 @@ def test_a_run_that_is_told_to_end_writes_its_reports_and_leaves_nobody(tmp_path
     assert sorted(path.name for path in tmp_path.glob("run.*")) == ["run.html", "run.jsonl"]
     # Where tests have their directories, pytest keeps the last three.
     assert [path.name.startswith("pytest-of-") for path in temporary.iterdir()] == [True]
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.is_char_device(), reason="there is no disk that is always full")
+def test_a_full_disk_and_a_reader_who_left_are_told_in_a_sentence() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with FULL.open("wb") as full, os.fdopen(writing, "wb") as left:
+        ended = [
+            subprocess.run([*COMMAND, "schema"], stdout=stream, stderr=subprocess.PIPE, text=True, check=False)
+            for stream in (full, left)
+        ]
+    assert [(one.returncode, one.stderr.count("\n")) for one in ended] == [(3, 1), (3, 1)]
+    assert [one.stderr.split(";")[0] for one in ended] == [
+        "kitty-conform: what is printed here: No space left on device",
+        "kitty-conform: nobody reads any more what is printed here",
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no sh")
+def test_a_run_without_stdout_is_a_run() -> None:
+    words = shlex.join([*COMMAND, "run", "exec:./nothing"])
+    ended = subprocess.run(f"{words} >&-", shell=True, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("ERROR: kitty: './nothing' cannot be started")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is nowhere where nobody can write")
+def test_a_report_that_cannot_be_begun_ends_the_run_with_a_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "reference", "--clause", "LOG-001", "--report-json", "/proc/nothing"]) == 3
+    shown = capfd.readouterr()
+    assert "/proc/nothing" in shown.err
+    assert "Traceback" not in shown.out + shown.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from argparse import Namespace
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +24,7 @@ from kitty_conformance.reporting.document import Document, ReportError, line, re
 from kitty_conformance.reporting.explaining import explain
 from kitty_conformance.reporting.junit import junit
 from kitty_conformance.reporting.markdown import markdown
+from kitty_conformance.reporting.options import write
 from kitty_conformance.reporting.page import page
 from kitty_conformance.reporting.shape import fits
 from kitty_reliability.formats.diagnostics import TABLE
@@ -357,6 +359,14 @@ def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path, form: str) 
 
 
 # --- compare
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no disk that is always full")
+def test_a_form_that_cannot_be_written_is_named_and_the_others_are_written(document: Document, tmp_path: Path) -> None:
+    forms = {f"report_{name}": tmp_path / name for name in FORMS} | {"report_junit": Path("/dev/full")}
+    said = write(Namespace(**forms), document)
+    assert said == ["--report-junit: /dev/full: No space left on device; name a file that can be written"]
+    assert {path.name for path in tmp_path.iterdir()} == FORMS.keys() - {"junit"}
 
 
 def test_a_report_is_like_itself(written: Path) -> None:

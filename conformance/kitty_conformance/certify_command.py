@@ -11,8 +11,8 @@ from typing import Any
 
 from pytest_kitty.report import ClauseVerdict
 
-from .exit_status import CONFORMS, VIOLATED, refuse
-from .reporting.options import unwritable
+from .exit_status import CONFORMS, IN_ERROR, VIOLATED, refuse
+from .reporting.options import put, unwritable
 
 __all__ = ["register"]
 
@@ -44,13 +44,14 @@ def _certify(options: argparse.Namespace) -> int:
         if path is not None and (problem := unwritable(f"--{option}", path)):
             return refuse(problem)
     certificate = certify(options.clause, jobs=options.jobs, anew=options.caught is not None, search=options.search)
-    for file, text in (
-        (options.json, json.dumps(certificate.value(), indent=1) + "\n"),
-        (options.table, certificate.table()),
-        (options.caught, json.dumps(certificate.caught.record(), indent=0) + "\n"),
+    problems = []
+    for option, text in (
+        ("json", json.dumps(certificate.value(), indent=1) + "\n"),
+        ("table", certificate.table()),
+        ("caught", json.dumps(certificate.caught.record(), indent=0) + "\n"),
     ):
-        if file is not None:
-            file.write_text(text, encoding="utf-8")
+        if (file := getattr(options, option)) is not None:
+            problems += put(f"--{option}", file, text)
     killed = sum(not result.missed for result in certificate.mutants)
     for fault in certificate.faults:
         print(fault)
@@ -64,4 +65,6 @@ def _certify(options: argparse.Namespace) -> int:
         print(
             f"assertions: {sum(who is not None for who in record.values())} of {len(record)} catch a mutant or a null"
         )
-    return VIOLATED if certificate.faults else CONFORMS
+    for said in problems:
+        refuse(said)
+    return IN_ERROR if problems else VIOLATED if certificate.faults else CONFORMS

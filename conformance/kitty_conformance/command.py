@@ -31,8 +31,9 @@ from .known import KnownDeviations, KnownError, read_known, today
 from .progress import Progress, watched
 from .reporting import commands as report_commands
 from .reporting import options as reports
-from .reporting.document import read_report
+from .reporting.document import ReportError, read_report
 from .reporting.recorder import Recorder
+from .streams import lost, open_streams
 from .vectors import __main__ as vectors_command
 
 __all__ = ["main", "run"]
@@ -66,7 +67,18 @@ class _Witness:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (that of the process when None) and return the exit status."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    open_streams()
+    try:
+        status = _main(list(sys.argv[1:] if argv is None else argv))
+        print(end="", flush=True)
+    except KeyboardInterrupt:
+        return refuse("it was told to end")
+    except OSError as error:
+        return lost(error)
+    return status
+
+
+def _main(given: list[str]) -> int:
     split = given.index("--") if "--" in given else len(given)
     options = _parser().parse_args(given[:split])
     if hasattr(options, "action"):
@@ -75,7 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     notes = Notes.of_this_process()
     if notes is not None:
         ends_in_order()
-        ended = notes.status = _run(options, options.implementation[0], given[split + 1 :], notes)
+        try:
+            ended = _run(options, options.implementation[0], given[split + 1 :], notes)
+        except OSError as error:
+            # Nobody's fault but that of who reads, or of the disk: no other process goes on behind this one.
+            ended = lost(error)
+        notes.status = ended
         return ended
     if problem := reports.problem(options):
         return refuse(problem)
@@ -112,11 +129,15 @@ def _run_apart(options: argparse.Namespace, spec: str, behind: list[str]) -> int
         notes = Path(directory)
         report = options.report_json or notes / "report"
         status, stopped = run_apart([*arguments, f"--report-json={report}", *behind], spec, notes)
-        if options.reproductions is not None and report.exists() and not stopped:
-            reproduce_apart(report, options.reproductions, notes, behind[1:])
-        if report.exists():
-            reports.write(options, read_report(report))
-    status = IN_ERROR if status is None else status
+        status = IN_ERROR if status is None else status
+        try:
+            if options.reproductions is not None and report.exists() and not stopped:
+                reproduce_apart(report, options.reproductions, notes, behind[1:])
+            problems = reports.write(options, read_report(report)) if report.exists() else []
+        except ReportError as error:
+            problems = [str(error)]
+        for said in problems:
+            status = refuse(said)
     if stopped:
         raise SystemExit(status)
     return status

@@ -13,7 +13,7 @@ from .junit import junit
 from .markdown import markdown
 from .page import page
 
-__all__ = ["add", "given", "problem", "unwritable", "write"]
+__all__ = ["add", "given", "problem", "put", "unwritable", "write"]
 
 _FORMS: dict[str, tuple[Callable[[Document], str], str]] = {
     "junit": (junit, "as JUnit XML"),
@@ -49,23 +49,33 @@ def problem(options: argparse.Namespace) -> str | None:
     for name, path in given(options):
         if said := unwritable(name, path):
             return said
+    if options.report_json is not None and options.report_json.exists() and not options.report_json.is_file():
+        return f"--report-json: {options.report_json} is no regular file; it is read again when the run is over"
     return None
 
 
 def unwritable(option: str, path: Path) -> str | None:
     """Return why the file that an option names cannot be written, as far as that is seen before."""
-    if path.is_dir() or not path.parent.is_dir():
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         return f"{option}: {path} cannot be written; name a file in a directory that is there"
     return None
 
 
-def write(options: argparse.Namespace, document: Document) -> None:
-    """Write every form that was asked for but the JSON lines, which are written as they come.
+def put(option: str, path: Path, text: str) -> list[str]:
+    """Write the file that an option names; return why it cannot be, if so."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return [f"{option}: {path}: {error.strerror}; name a file that can be written"]
+    return []
 
-    Raises:
-        OSError: a file cannot be written.
-    """
-    for name, (draw, _) in _FORMS.items():
-        path = getattr(options, f"report_{name}")
-        if path is not None:
-            path.write_text(draw(document), encoding="utf-8")
+
+def write(options: argparse.Namespace, document: Document) -> list[str]:
+    """Write every form that was asked for but the JSON lines, which are written as they come; return what cannot be."""
+    wanted = [(name, draw, getattr(options, f"report_{name}")) for name, (draw, _) in _FORMS.items()]
+    return [
+        said
+        for name, draw, path in wanted
+        if path is not None
+        for said in put(f"--report-{name}", path, draw(document))
+    ]

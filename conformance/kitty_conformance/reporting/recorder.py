@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,8 @@ class Recorder:
         self._known = known
         self._notes = notes
         self._written: set[str] = set()
+        #: Whether a file could not be written: then nothing more is.
+        self._lost = False
         #: Workers run the scenarios; the end of one of them is not the end of this process.
         self._shared = False
 
@@ -65,8 +68,9 @@ class Recorder:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note which scenario it is that an end of this process would be the end of."""
-        if not self._shared:
-            self._notes.running = nodeid
+        if not self._shared and not self._lost:
+            with self._told():
+                self._notes.running = nodeid
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
@@ -151,7 +155,8 @@ class Recorder:
                 "began": _now(),
             }
         )
-        self.path.write_text("", encoding="ascii")
+        with self._told():
+            self.path.write_text("", encoding="ascii")
         self._append(self.document.header)
 
     def _go_on(self, config: pytest.Config) -> None:
@@ -190,8 +195,19 @@ class Recorder:
         self._append(written)
 
     def _append(self, value: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="ascii") as file:
+        if self._lost:
+            return
+        with self._told(), self.path.open("a", encoding="ascii") as file:
             file.write(line(value))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """End the run with a sentence when a file cannot be written: what is not in the report was not decided."""
+        try:
+            yield
+        except OSError as error:
+            self._lost = True
+            raise pytest.UsageError(f"{error.filename or self.path}: {error.strerror}; the run ends here") from None
 
 
 def _result(result: ScenarioResult) -> dict[str, Any]:
