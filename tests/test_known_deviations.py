@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kit import kitty_conform
+from kitty_conformance.command import main
 from kitty_conformance.known import KnownDeviations, KnownError, read_known, today
 from pytest_kitty.report import ClauseReport, ClauseVerdict, ScenarioResult, Verdict
 
@@ -331,6 +332,31 @@ def test_what_cannot_be_kept_is_said(
     assert done.returncode == status, done.stdout + done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "says"),
+    [
+        (b"\xff", "r", "can't decode"),
+        (b"a =", "r", "Invalid value"),
+        (b"deviation = 3", "r", "write [[deviation]] tables"),
+        (
+            b'deviation = [{scenario="x", finding="hang", applies="a", reason="r", link="l", expires=2026-01-01}]',
+            "r",
+            "an inline list is not added to",
+        ),
+        (b"deviation = [1]", "r", "deviation 1: it has exactly the keys"),
+        (b"", "\udcff", "half of a character"),
+    ],
+)
+def test_a_list_that_is_none_is_not_added_to(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, report: Path, text: bytes, reason: str, says: str
+) -> None:
+    path = tmp_path / "known.toml"
+    path.write_bytes(text)
+    assert main(["known", "add", str(path), str(report), "--reason", reason, "--link", "l"]) == 4
+    assert says in capsys.readouterr().err
+    assert path.read_bytes() == text
 
 
 def test_the_entry_of_the_page_is_an_entry(tmp_path: Path) -> None:

@@ -96,9 +96,15 @@ def _prune(options: argparse.Namespace, report: Document) -> int:
 
 
 def _add(options: argparse.Namespace, report: Document) -> int:
-    text = options.file.read_text(encoding="utf-8") if options.file.exists() else ""
-    document = tomlkit.parse(text)
-    entries = document.setdefault("deviation", tomlkit.aot())
+    data = options.file.read_bytes() if options.file.exists() else b""
+    # What is not right now would be worse with entries in it.
+    parse_known(data, options.file, today())
+    document = tomlkit.parse(data)
+    if not document.get("deviation"):
+        document["deviation"] = tomlkit.aot()
+    entries = document["deviation"]
+    if not isinstance(entries, AoT):
+        raise KnownError(f"{options.file}: write each entry as a [[deviation]] table; an inline list is not added to")
     failed = [result for result in report.results if result["verdict"] == "fail"]
     named = options.scenario
     if named is not None and not any(result["scenario"] == named for result in failed):
@@ -110,7 +116,10 @@ def _add(options: argparse.Namespace, report: Document) -> int:
         if (table["scenario"], table["finding"], table["applies"]) not in listed:
             entries.append(table)
             added.append(result)
-    data = tomlkit.dumps(document).encode("utf-8")
+    try:
+        data = tomlkit.dumps(document).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise KnownError(f"{options.file}: a text has half of a character, which no file can have: {error}") from None
     parse_known(data, options.file, today())
     options.file.write_bytes(data)
     for result in added:
