@@ -574,6 +574,7 @@ def test_a_repository_works_where_its_path_is_odd(tmp_path: Path, name: str) -> 
     [
         (lambda made: made.commit(files={"../out": "x"}), "'../out' is not a path inside"),
         (lambda made: made.commit(files={"/out": "x"}), "'/out' is not a path inside"),
+        (lambda made: made.commit(files={"\ud800": "x"}), "cannot be written in"),
         (lambda made: made.commit(files={".git/config": "x"}), "'.git/config' is not a path inside"),
         (lambda made: made.commit(files={"a": "x", "../out": "x"}), "'../out' is not a path inside"),
         (lambda made: made.commit(files={"README.md/x": "x"}), "'README.md/x' cannot be written"),

@@ -44,8 +44,9 @@ def write(root: Path, name: str, content: str | bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise BuildError(f"{name!r} cannot be written in {root}: {error.strerror}") from None
+    except (OSError, UnicodeEncodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"{error.encoding} has no such letters"
+        raise BuildError(f"{name!r} cannot be written in {root}: {why}") from None
 
 
 def quoted(text: str) -> str:
