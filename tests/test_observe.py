@@ -369,6 +369,18 @@ def repo(tmp_path: Path) -> Repository:
 
 
 @needs_git
+def test_a_repository_is_itself_whatever_a_hook_has_in_the_environment(
+    repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = repository(tmp_path / "other", branch="other")
+    mark = mark_repository(repo.root)
+    for name, value in (("GIT_OBJECT_DIRECTORY", "/nowhere"), ("GIT_COMMON_DIR", str(other.root / ".git"))):
+        monkeypatch.setenv(name, value)
+        assert mark_repository(repo.root) == mark
+        assert os.environ[name] == value
+
+
+@needs_git
 def test_a_repository_that_was_only_read_has_not_changed(repo: Repository) -> None:
     mark = mark_repository(repo.root)
 

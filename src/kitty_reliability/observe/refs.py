@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +53,7 @@ def mark_repository(root: Path) -> RepositoryMark:
     from git import Repo
     from git.refs import SymbolicReference
 
-    with Repo(root) as repo:
+    with _plain_environment(), Repo(root) as repo:
         # Asking for a commit would start git; the ids stand in the ref files.
         refs = [(ref.path, SymbolicReference.dereference_recursive(repo, ref.path)) for ref in repo.refs]
         index = [(str(entry.path), entry.mode, entry.hexsha) for entry in repo.index.entries.values()]
@@ -62,3 +65,13 @@ def mark_repository(root: Path) -> RepositoryMark:
         log = Path(repo.git_dir) / "logs" / "HEAD"
         entries = len(log.read_bytes().splitlines()) if log.is_file() else 0
     return RepositoryMark(root, head, branch, tuple(sorted(refs)), tuple(sorted(index)), entries)
+
+
+@contextmanager
+def _plain_environment() -> Iterator[None]:
+    """Hide git's variables, such as those of a hook that runs the tests: GitPython takes another repository's by them."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
