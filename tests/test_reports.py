@@ -27,6 +27,7 @@ from kitty_conformance.reporting.markdown import markdown
 from kitty_conformance.reporting.options import write
 from kitty_conformance.reporting.page import page
 from kitty_conformance.reporting.shape import fits
+from kitty_conformance.reporting.view import View
 from kitty_reliability.formats.diagnostics import TABLE
 from kitty_reliability.formats.visible import visible
 from pytest_kitty.scenarios import Finding
@@ -325,7 +326,7 @@ def test_what_is_hostile_does_not_act_on_the_terminal(tmp_path: Path) -> None:
         "class Adapter:\n"
         "    def answer(self, request):\n"
         "        if request.operation == 'hello':\n"
-        "            name = 'x\\x1b[2J\\u202e'\n"
+        "            name = 'x\\x1b[2J\\u202e\\nLOG-001   holds\\n' + 9999 * 'y'\n"
         "            return Outcome.success(HelloAnswer(name=name, version='1\\x07', protocol=1, profile='contract-320'))\n"
         "        return Outcome.refused({'message': '\\x1b]0;pwned\\x07 \\u202e \\ud800'})\n",
         encoding="utf-8",
@@ -337,6 +338,8 @@ def test_what_is_hostile_does_not_act_on_the_terminal(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     said = done.stdout + done.stderr
     assert "\\x1b]0;pwned\\x07" in said
+    assert [line for line in said.splitlines() if line.startswith("LOG-001   holds") or len(line) > 999] == []
+    assert "\n" not in View(read_report(tmp_path / "r.json")).subject
     assert not {"\x1b", "\x07", "\u202e"} & set(said)
     valid(read_report(tmp_path / "r.json"))
 

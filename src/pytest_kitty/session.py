@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kitty_reliability.formats.profiles import PROFILES, Profile
-from kitty_reliability.formats.visible import visible
+from kitty_reliability.formats.visible import visible, visible_line
 from kitty_reliability.implementations.base import ImplementationError
 from kitty_reliability.implementations.registry import connect, read_settings
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["KittySession"]
 
 _DEFAULT = "reference"
+#: Of a name or a version, in characters.
+_MOST_SHOWN = 80
 
 
 class KittySession:
@@ -54,7 +56,9 @@ class KittySession:
         if self._implementation is None and self._spec is None:
             return ""
         greeting = self.implementation.greeting
-        return f"{visible(greeting.name)} {visible(greeting.version)}, profile {self.profile.name}, seed {self.seed}"
+        # Of its own choice, and beside the verdicts: neither a line of its own nor a page.
+        name, version = (visible_line(text[:_MOST_SHOWN]) for text in (greeting.name, greeting.version))
+        return f"{name} {version}, profile {self.profile.name}, seed {self.seed}"
 
     def header(self) -> str:
         """The line in the header of the run."""

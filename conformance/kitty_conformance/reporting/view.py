@@ -11,6 +11,7 @@ from typing import Any
 
 from kitty_conformance.catalogue import clauses, findings
 from kitty_reliability.formats.profiles import PROFILES
+from kitty_reliability.formats.visible import visible_line
 from kitty_reliability.implementations.protocol import Capability
 
 from .document import Document
@@ -43,7 +44,7 @@ class View:
     @property
     def subject(self) -> str:
         """Name and version of the implementation."""
-        return f"{self.header['implementation']['name']} {self.header['implementation']['version']}"
+        return visible_line(f"{self.header['implementation']['name']} {self.header['implementation']['version']}")
 
     @property
     def sentence(self) -> str:
