@@ -26,6 +26,7 @@ from kitty_reliability.implementations.protocol import (
     Events,
     Guard,
     Hello,
+    HelloAnswer,
     Materialize,
     MergeLogs,
     Move,
@@ -411,3 +412,10 @@ def test_an_outcome_reads_as_one_line() -> None:
     assert str(Outcome.refused({"message": "no", "diagnostic_code": "CODE"})) == "refused [CODE] no"
     assert str(Outcome.unsupported("a viewer")) == "unsupported a viewer"
     assert str(Outcome(OutcomeKind.OK, {"log": None})) == "ok {'log': None}"
+
+
+@pytest.mark.parametrize("seconds", [-1, 3601, 1e308, float("nan"), float("inf")])
+@pytest.mark.parametrize("key", ["typical_seconds", "lock_seconds", "sync_seconds"])
+def test_nobody_declares_that_he_takes_for_ever(key: str, seconds: float) -> None:
+    with pytest.raises(ValidationError, match=key):
+        HelloAnswer(name="n", version="1", protocol=1, profile="contract-320", **{key: seconds})

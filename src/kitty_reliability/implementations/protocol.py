@@ -341,6 +341,10 @@ REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(
 # --- answers
 
 
+#: An hour is as long as anything waits for anything.
+_Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
 class HelloAnswer(_Value):
     """Who the implementation is and what it claims."""
 
@@ -351,9 +355,9 @@ class HelloAnswer(_Value):
     profile: str
     capabilities: frozenset[str] = frozenset()
     #: What one operation usually takes, in seconds; a deadline is a multiple of it.
-    typical_seconds: float = 0.05
+    typical_seconds: _Seconds = 0.05
     #: The longest that a command waits for a lock, in seconds.
-    lock_seconds: float = 10.0
+    lock_seconds: _Seconds = 10.0
     #: The environment variable that sets it, where there is one, for whoever has no time to wait that long.
     lock_variable: str | None = None
     #: Missions have to be committed in a git repository.
@@ -363,7 +367,7 @@ class HelloAnswer(_Value):
     #: The environment variable that holds the address of its hosted service, where it has one (SYN).
     sync_variable: str | None = None
     #: The longest that the final sync delays a command, in seconds (SYN-009).
-    sync_seconds: float = 10.0
+    sync_seconds: _Seconds = 10.0
     #: The key of its JSON output that holds the diagnostics of sync; None when they are on stderr alone (SYN-002).
     sync_field: str | None = None
     #: Glob, below the HOME of its command, of the sqlite databases that hold what is yet to be told (SYN-001).
