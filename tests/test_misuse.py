@@ -120,3 +120,18 @@ def test_a_report_that_cannot_be_begun_ends_the_run_with_a_sentence(capfd: pytes
     shown = capfd.readouterr()
     assert "/proc/nothing" in shown.err
     assert "Traceback" not in shown.out + shown.err
+
+
+def test_a_run_goes_by_nothing_of_the_project_it_is_run_in_nor_of_whoever_runs_it(tmp_path: Path) -> None:
+    for name in ("conftest.py", "json.py"):
+        (tmp_path / name).write_text("raise SystemExit(7)\n")
+    signs = tmp_path / "gitconfig"
+    signs.write_text("[commit]\n\tgpgsign = true\n[gpg]\n\tprogram = false\n")
+    theirs = {"GIT_CONFIG_GLOBAL": str(signs), "GIT_DIR": "/nowhere", "PYTEST_ADDOPTS": "--nonsense"}
+    # As the script does it, to which the directory that it is run in is nothing.
+    command = [sys.executable, "-P", *COMMAND[1:], "run", "reference", "--clause", "STA-006"]
+    only = ["--", "-k", "test_a_transition_after_a_refused_one_succeeds"]
+    ended = subprocess.run(
+        [*command, *only], cwd=tmp_path, env=os.environ | theirs, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -48,7 +48,7 @@ class Notes:
     @staticmethod
     def environment(directory: Path) -> dict[str, str]:
         """Return the environment of a process that leaves its notes in ``directory``."""
-        return {**os.environ, _VARIABLE: str(directory)}
+        return {**own_environment(), _VARIABLE: str(directory)}
 
     @property
     def status(self) -> int | None:
@@ -83,6 +83,17 @@ class Notes:
         with self._ended.open("a", encoding="utf-8") as file:
             file.write(f"{status} {scenario}\n")
         return True
+
+
+def own_environment() -> dict[str, str]:
+    """Return an environment in which git and pytest go by nothing of the user's.
+
+    What git is told to sign, to run as a hook or to convert is no part of an implementation, nor is another repository
+    that a hook has in its variables.
+    """
+    theirs = {name for name in os.environ if name == "PYTEST_ADDOPTS" or name.startswith("GIT_")} - {"GIT_EXEC_PATH"}
+    plain = {name: value for name, value in os.environ.items() if name not in theirs}
+    return plain | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
 
 
 def ends_in_order() -> None:
@@ -130,7 +141,9 @@ def run_apart(arguments: Sequence[str], spec: str, directory: Path) -> tuple[int
     ended: list[int] = []
     while True:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kitty_conformance.command", *arguments], env=Notes.environment(directory)
+            # -P: a json.py where it is run is not taken for that of Python.
+            [sys.executable, "-P", "-m", "kitty_conformance.command", *arguments],
+            env=Notes.environment(directory),
         )
         with _passed_on(process, ended):
             status = process.wait()
@@ -153,7 +166,8 @@ def reproduce_apart(report: Path, directory: Path, notes: Path, behind: Sequence
         return
     found = notes / "reproductions"
     subprocess.run(
-        [sys.executable, "-m", "kitty_conformance.reproducing", str(report), str(directory), str(found), *behind],
+        [sys.executable, "-P", "-m", "kitty_conformance.reproducing", str(report), str(directory), str(found), *behind],
+        env=own_environment(),
         check=False,
     )
     ended = {"reason": "the process that ran it again ended before its end"}

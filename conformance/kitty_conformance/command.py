@@ -192,7 +192,7 @@ def run(
         # A configuration of its own: that of the project it is run in is about that project's tests.
         "-c", str(here / "pytest.ini"), "--rootdir", str(Path.cwd()),
         # Nor does it leave anything there.
-        "-p", "kitty", "-p", "no:cacheprovider", "-p", "no:benchmark", "--pyargs", "kitty_conformance",
+        "-p", "kitty", "-p", "no:cacheprovider", "-p", "no:benchmark", "--confcutdir", str(here), str(here),
         "--kitty-implementation", spec,
         # This command had to import the plugin before pytest did.
         "-W", "ignore::pytest.PytestAssertRewriteWarning",
@@ -274,8 +274,8 @@ def _pytest_arguments(options: argparse.Namespace) -> list[str]:
     if watched():
         arguments += ["-o", "console_output_style=classic"]
     if options.jobs:
-        # One crash must not lose the rest: each scenario that takes its process along gets the others a new one.
-        arguments += ["-n", str(options.jobs), "--max-worker-restart=1000"]
+        # By name, so that it is named when it is missing. One crash must not lose the rest: each scenario that takes its process along gets the others a new one.
+        arguments += ["-p", "xdist", "-n", str(options.jobs), "--max-worker-restart=1000"]
     return arguments
 
 

@@ -21,11 +21,12 @@ def open_streams() -> None:
 
 def lost(error: OSError) -> int:
     """Say what cannot be written, and return the exit status; what was printed and cannot be, is dropped."""
-    what = error.filename or "what is printed here"
+    what = error.filename
     try:
         print(end="", flush=True)
     except OSError:
+        what = what or "what is printed here"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return refuse("nobody reads any more what is printed here; the rest was not done")
-    return refuse(f"{what}: {error.strerror}; the rest was not done")
+    return refuse(f"{f'{what}: ' if what else ''}{error.strerror}; the rest was not done")
