@@ -206,12 +206,6 @@ class RuleItem(pytest.Item):
         """Return where pytest says that it is."""
         return self.parent.place.directory, None, f"{self.parent.name} {self.name}"
 
-    @cached_property
-    def location(self) -> tuple[str, int | None, str]:
-        """The same for reports; the path of a mission is worked out once."""
-        first = self.parent.items[0]
-        return super().location if self is first else (first.location[0], *self.reportinfo()[1:])
-
 
 class AuditPlugin:
     """Collects the items, and brings together what they found."""
