@@ -33,7 +33,7 @@ def create(name: str) -> Callable[[], Reference]:
 
     known: dict[str, Callable[[], Reference]] = {**mutants(), **{variant.name: variant for variant in VARIANTS}}
     if name not in known:
-        like = [one for one in known if name in one] or get_close_matches(name, known)
+        like = [one for one in known if name and name in one] or get_close_matches(name, known)
         told = (
             f"did you mean {' or '.join(map(repr, like[:5]))}?"
             if like
