@@ -71,6 +71,8 @@ def test_a_run_that_is_told_to_end_writes_its_reports_and_leaves_nobody(tmp_path
         "env": {**os.environ, "TMPDIR": str(temporary)},
         "text": True,
         "start_new_session": True,
+        # Whoever runs the tests in the background of a shell has it ignored, and so would the run.
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     }
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options) as run:
         while not (tmp_path / "asked").exists():
