@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from kitty_reliability.build.event_log import EventLog
 from kitty_reliability.formats.events import encode_row
 from kitty_reliability.implementations.protocol import Capability, Materialize, Outcome
 from kitty_reliability.observe.rows import rows_from_bytes
@@ -207,8 +208,7 @@ def test_one_id_with_two_contents_is_refused(worlds: Worlds, conflict: str, firs
     pair = [row, {**row, **_CONFLICTS[conflict]}]
     if first == "the other":
         pair.reverse()
-    log.rewrite(healthy + encode_row(pair[0]) + encode_row(pair[1]))
-    lines = len(healthy.splitlines())
+    lines = _end_with(log, healthy, pair)
     if _is_contract(world):
         _expect_conflict(world, lines + 1, lines + 2)
     else:
@@ -242,12 +242,17 @@ def test_one_id_of_two_kinds_is_refused(worlds: Worlds, first: str) -> None:
     pair = [row, {**log.note("WP01", "one").last, "event_id": row["event_id"]}]
     if first == "annotation":
         pair.reverse()
-    log.rewrite(healthy + encode_row(pair[0]) + encode_row(pair[1]))
-    lines = len(healthy.splitlines())
+    lines = _end_with(log, healthy, pair)
     if _is_contract(world):
         _expect_conflict(world, lines + 1, lines + 2)
     else:
         _expect_lanes(world, {"WP01": "claimed", "WP02": "claimed"}, "a transition and a note with one id")
+
+
+def _end_with(log: EventLog, before: bytes, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Have the log be what it was before, and ``rows`` behind that; return how many lines are before them."""
+    log.rewrite(b"".join([before, *map(encode_row, rows)]))
+    return len(before.splitlines())
 
 
 def _expect_conflict(world: World, one: int, other: int) -> None:
