@@ -44,36 +44,36 @@ class _OneInstantInFileOrder(Reducer):
         return row.when
 
 
-class _OneLaneIsOneRow(Reducer):
+class _Forgiving(Reducer):
+    """Refuses an id with two contents unless ``takes`` says what to take the later row for."""
+
+    def takes(self, earlier: Row, row: Row) -> bool | None:
+        """Say whether ``row`` is ``earlier`` again, or None when they cannot both be."""
+        raise NotImplementedError
+
     def _is_repetition(self, row: Row) -> bool:
         try:
             return super()._is_repetition(row)
         except DiagnosticError:
-            earlier = self._seen[str(row.data["event_id"])]
-            if earlier.data.get("to_lane") == row.data.get("to_lane"):
-                return True
-            raise
+            taken = self.takes(self._seen[str(row.data["event_id"])], row)
+            if taken is None:
+                raise
+            return taken
 
 
-class _OneIdForSeveral(Reducer):
-    def _is_repetition(self, row: Row) -> bool:
-        try:
-            return super()._is_repetition(row)
-        except DiagnosticError:
-            earlier = self._seen[str(row.data["event_id"])]
-            if {**earlier.data, "wp_id": None} == {**row.data, "wp_id": None}:
-                return True
-            raise
+class _OneLaneIsOneRow(_Forgiving):
+    def takes(self, earlier: Row, row: Row) -> bool | None:
+        return True if earlier.data.get("to_lane") == row.data.get("to_lane") else None
 
 
-class _OneIdAKind(Reducer):
-    def _is_repetition(self, row: Row) -> bool:
-        try:
-            return super()._is_repetition(row)
-        except DiagnosticError:
-            if type(self._seen[str(row.data["event_id"])]) is not type(row):
-                return False
-            raise
+class _OneIdForSeveral(_Forgiving):
+    def takes(self, earlier: Row, row: Row) -> bool | None:
+        return True if {**earlier.data, "wp_id": None} == {**row.data, "wp_id": None} else None
+
+
+class _OneIdAKind(_Forgiving):
+    def takes(self, earlier: Row, row: Row) -> bool | None:
+        return False if type(earlier) is not type(row) else None
 
 
 class _ComparesLines(LogStore):

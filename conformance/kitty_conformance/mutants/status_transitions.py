@@ -110,11 +110,6 @@ class _SnapshotFirst(Workflow):
 # --- STA-007
 
 
-class _ForgetsWhereItCameFrom(Workflow):
-    def _row(self, *arguments: Any) -> dict[str, Any]:
-        return {**super()._row(*arguments), "from_lane": "genesis"}
-
-
 class _ForceAlongTheTable(Rules):
     def forced(self, target: Lane, context: Context) -> Diagnostic | None:
         found = super().forced(target, context)
@@ -213,14 +208,14 @@ class _ReadingRepairs(Workflow):
         return super().state(root, slug, recover=recover)
 
 
-def _losing(key: str, value: object = None) -> type[Workflow]:
-    """Return a workflow whose rows say nothing of ``key``."""
+def _writing(key: str, value: object = None) -> type[Workflow]:
+    """Return a workflow whose rows have ``value`` for ``key``, whatever was asked for."""
 
-    class Losing(Workflow):
+    class Writing(Workflow):
         def _row(self, *arguments: Any) -> dict[str, Any]:
             return {**super()._row(*arguments), key: value}
 
-    return Losing
+    return Writing
 
 
 class _OnceDone(Workflow):
@@ -291,22 +286,22 @@ MUTANTS: list[type[Mutant]] = [
     ),
     mutant(
         "forgets-where-it-came-from", clause="STA-007", scenario="test_a_legal_edge_is_written",
-        finding="wrong-row", workflow=_ForgetsWhereItCameFrom,
+        finding="wrong-row", workflow=_writing("from_lane", "genesis"),
         mistake="Every row says that the work package came from genesis.",
     ),
     mutant(
         "row-of-no-mission", clause="STA-001", scenario="test_a_success_is_one_row",
-        finding="wrong-row", workflow=_losing("mission_slug", ""),
+        finding="wrong-row", workflow=_writing("mission_slug", ""),
         mistake="A row does not say which mission it is of.",
     ),
     mutant(
         "evidence-unwritten", clause="STA-007", scenario="test_what_a_guard_asked_for_stands_in_the_row",
-        finding="wrong-row", workflow=_losing("evidence"),
+        finding="wrong-row", workflow=_writing("evidence"),
         mistake="The evidence of an approval is asked for, and thrown away.",
     ),
     mutant(
         "result-unwritten", clause="STA-007", scenario="test_what_a_guard_asked_for_stands_in_the_row",
-        finding="wrong-row", workflow=_losing("review_result"),
+        finding="wrong-row", workflow=_writing("review_result"),
         mistake="The result of a review is asked for, and thrown away.",
     ),
     mutant(
