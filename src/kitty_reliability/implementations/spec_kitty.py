@@ -347,13 +347,15 @@ class SpecKitty(Implementation):
         return run.outcome(OutcomeKind.OK, answer.model_dump(mode="json"))
 
     def _merge_logs(self, request: MergeLogs, limit: float) -> Outcome:
-        argv = [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
-        run = self._run(argv, str(Path(request.ours).parent), limit)
+        run = self._run(self._merge_driver(request), str(Path(request.ours).parent), limit)
         trouble = broken(run, limit) or declined(run)
         if trouble is not None:
             return trouble
         rows = sum(1 for line in Path(request.ours).read_bytes().split(b"\n") if line.strip())
         return run.outcome(OutcomeKind.OK, {"path": request.ours, "rows": rows})
+
+    def _merge_driver(self, request: MergeLogs) -> list[str]:
+        return [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
 
     def _argv(self, request: Request, form: str) -> list[str] | str:
         """Return the command for ``request``, or why there is none."""
@@ -365,7 +367,7 @@ class SpecKitty(Implementation):
             case Materialize():
                 words = ["status", "materialize"]
             case MergeLogs():
-                return [str(self._executable), "merge-driver-event-log", request.base, request.ours, request.theirs]
+                return self._merge_driver(request)
             case Signoff():
                 return [*self._merge(request), *(["--json"] if form == "json" else [])]
             case Start():
